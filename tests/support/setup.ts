@@ -1,0 +1,1 @@
+import '@lexora/protocol/polyfill'
