@@ -10,7 +10,7 @@ import { SHA256_BYTES } from './capability.ts'
 import type { NanoUsd } from './money.ts'
 import type { PriceList } from './price.ts'
 import { REQUEST_ID_BYTES } from './voucher.ts'
-import { bytesOf, bytesUpTo, count, list, text, timeMs, word } from './wire/check.ts'
+import { amount, bytesOf, bytesUpTo, count, list, text, timeMs, word } from './wire/check.ts'
 import { type Codec, codec, type CodecRules, type GeneratedCodec, view } from './wire/codec.ts'
 import * as wire from './wire/generated/ledger.ts'
 
@@ -33,6 +33,8 @@ export const PRICES_NOTICE = 'prices'
 
 const COUNT_MAX = Number.MAX_SAFE_INTEGER
 const PROMPT_TOKENS_MAX = 100_000_000
+/** A balance can be below zero (a chargeback after the money was spent); a cost or a price cannot. */
+const BALANCE_MIN: NanoUsd = -(2n ** 63n)
 const PRICED_MODELS_MAX = 512
 const REVOCATIONS_PER_NOTICE_MAX = 512
 
@@ -158,8 +160,18 @@ export const settleRequestCodec: Codec<SettleRequest> = message(wire.SettleReque
 /** Wire form of {@link SettleResponse}. */
 export const settleResponseCodec: Codec<SettleResponse> = message(wire.SettleResponse, {
   name: 'settle response',
-  toWire: (value) => value,
-  fromWire: (raw) => raw,
+  toWire: (value) => ({
+    capturedNanoUsd: value.capturedNanoUsd.toString(),
+    feeNanoUsd: value.feeNanoUsd.toString(),
+    providerNanoUsd: value.providerNanoUsd.toString(),
+    alreadySettled: value.alreadySettled,
+  }),
+  fromWire: (raw) => ({
+    capturedNanoUsd: amount(raw.capturedNanoUsd, 'capturedNanoUsd'),
+    feeNanoUsd: amount(raw.feeNanoUsd, 'feeNanoUsd'),
+    providerNanoUsd: amount(raw.providerNanoUsd, 'providerNanoUsd'),
+    alreadySettled: raw.alreadySettled,
+  }),
 })
 
 /** Releases a hold with nothing delivered. */
@@ -210,12 +222,23 @@ export const keyInfoRequestCodec: Codec<{ keyHash: Uint8Array }> = message(wire.
 /** Wire form of {@link KeyInfo}. */
 export const keyInfoCodec: Codec<KeyInfo> = message(wire.KeyInfoResponse, {
   name: 'key info',
-  toWire: (value) => value,
+  toWire: (value) => ({
+    ...value,
+    promoNanoUsd: value.promoNanoUsd.toString(),
+    paidNanoUsd: value.paidNanoUsd.toString(),
+    heldNanoUsd: value.heldNanoUsd.toString(),
+    availableNanoUsd: value.availableNanoUsd.toString(),
+    spentNanoUsd: value.spentNanoUsd.toString(),
+  }),
   fromWire: (raw) => ({
-    ...raw,
     accountRef: accountRef(raw.accountRef),
     keyId: text(raw.keyId, 'keyId', SHORT_TEXT_LENGTH_MAX),
     label: text(raw.label, 'label', SHORT_TEXT_LENGTH_MAX, 0),
+    promoNanoUsd: amount(raw.promoNanoUsd, 'promoNanoUsd', BALANCE_MIN),
+    paidNanoUsd: amount(raw.paidNanoUsd, 'paidNanoUsd', BALANCE_MIN),
+    heldNanoUsd: amount(raw.heldNanoUsd, 'heldNanoUsd', BALANCE_MIN),
+    availableNanoUsd: amount(raw.availableNanoUsd, 'availableNanoUsd', BALANCE_MIN),
+    spentNanoUsd: amount(raw.spentNanoUsd, 'spentNanoUsd', BALANCE_MIN),
     requests: count(raw.requests, 'requests', COUNT_MAX),
     promptTokens: count(raw.promptTokens, 'promptTokens', COUNT_MAX),
     completionTokens: count(raw.completionTokens, 'completionTokens', COUNT_MAX),
@@ -225,14 +248,24 @@ export const keyInfoCodec: Codec<KeyInfo> = message(wire.KeyInfoResponse, {
 /** Wire form of a price list: an answer and a pushed notice. */
 export const priceListCodec: Codec<PriceList> = message(wire.PriceList, {
   name: 'price list',
-  toWire: (value) => value,
+  toWire: (value) => ({
+    ...value,
+    models: value.models.map((price) => ({
+      model: price.model,
+      inputNanoUsd: price.inputNanoUsd.toString(),
+      cachedInputNanoUsd: price.cachedInputNanoUsd.toString(),
+      outputNanoUsd: price.outputNanoUsd.toString(),
+    })),
+  }),
   fromWire: (raw) => ({
     version: count(raw.version, 'version', 0xffff_ffff),
     effectiveAtMs: count(raw.effectiveAtMs, 'effectiveAtMs', COUNT_MAX),
     feeBasisPoints: count(raw.feeBasisPoints, 'feeBasisPoints', 10_000),
     models: list(raw.models, 'models', PRICED_MODELS_MAX).map((price) => ({
-      ...price,
       model: text(price.model, 'model', MODEL_ID_LENGTH_MAX),
+      inputNanoUsd: amount(price.inputNanoUsd, 'inputNanoUsd'),
+      cachedInputNanoUsd: amount(price.cachedInputNanoUsd, 'cachedInputNanoUsd'),
+      outputNanoUsd: amount(price.outputNanoUsd, 'outputNanoUsd'),
     })),
   }),
 })

@@ -10,7 +10,7 @@ import {
 import { open, seal, type Signer } from './envelope.ts'
 import { LexoraError } from './errors.ts'
 import type { NanoUsd } from './money.ts'
-import { bytesOf, count, text, timeMs } from './wire/check.ts'
+import { amount, bytesOf, count, text, timeMs } from './wire/check.ts'
 import { type Codec, codec, view } from './wire/codec.ts'
 import { Voucher as Generated } from './wire/generated/inference.ts'
 
@@ -39,14 +39,18 @@ export interface Voucher {
 export const voucherCodec: Codec<Voucher> = codec(Generated, {
   name: 'voucher',
   bytesMax: RECORD_BYTES_MAX,
-  toWire: (value) => ({ ...value, requestId: view(value.requestId) }),
+  toWire: (value) => ({
+    ...value,
+    requestId: view(value.requestId),
+    ceilingNanoUsd: value.ceilingNanoUsd.toString(),
+  }),
   fromWire: (raw) => ({
     holdId: text(raw.holdId, 'holdId', SHORT_TEXT_LENGTH_MAX),
     requestId: bytesOf(raw.requestId, 'requestId', REQUEST_ID_BYTES),
     gateway: text(raw.gateway, 'gateway', PEER_ID_LENGTH_MAX),
     model: text(raw.model, 'model', MODEL_ID_LENGTH_MAX),
     priceVersion: count(raw.priceVersion, 'priceVersion', 0xffff_ffff),
-    ceilingNanoUsd: raw.ceilingNanoUsd,
+    ceilingNanoUsd: amount(raw.ceilingNanoUsd, 'ceilingNanoUsd'),
     promptTokensMax: count(raw.promptTokensMax, 'promptTokensMax', PROMPT_TOKENS_MAX),
     maxTokens: count(raw.maxTokens, 'maxTokens', MAX_TOKENS_MAX, 1),
     expiresAtMs: timeMs(raw.expiresAtMs, 'expiresAtMs'),

@@ -1,4 +1,5 @@
 import { LexoraError } from '../errors.ts'
+import type { NanoUsd } from '../money.ts'
 
 /** Throws `malformed` naming the message and field; peers' own text never enters the message. */
 export function refuse(field: string, rule: string): never {
@@ -37,10 +38,28 @@ export function count(value: number, field: string, max: number, min = 0): numbe
   return value
 }
 
-/** A finite number from `min` to `max`. */
+/** A finite number from `min` to `max`. Minus zero is refused: no encoder of ours writes it, and it prints as another. */
 export function real(value: number, field: string, min: number, max: number): number {
-  if (!Number.isFinite(value) || value < min || value > max) refuse(field, `must be a number from ${min} to ${max}`)
+  if (!Number.isFinite(value) || value < min || value > max || Object.is(value, -0)) {
+    refuse(field, `must be a number from ${min} to ${max}`)
+  }
   return value
+}
+
+/** Most nano-USD in one amount: a signed 64-bit integer, $9.2 billion, so that any store or language can keep it. */
+const AMOUNT_MAX = 2n ** 63n - 1n
+const AMOUNT = /^(?:0|-?[1-9]\d{0,18})$/
+
+/**
+ * An amount out of its decimal text, from `min` (default 0) up. One amount has one text, as on JSON wires.
+ * Text rather than a protobuf integer, because protons-runtime 7.1.2 writes a uint64 from 2^31 to 2^32 - 1 as garbage
+ * ($2.15 to $4.29), misplaces carries below -2^53, and wraps what is out of range.
+ */
+export function amount(value: string, field: string, min: NanoUsd = 0n): NanoUsd {
+  if (!AMOUNT.test(value)) refuse(field, 'must be an amount in decimal digits')
+  const parsed = BigInt(value)
+  if (parsed < min || parsed > AMOUNT_MAX) refuse(field, 'is out of range')
+  return parsed
 }
 
 /** A time in Unix ms: after 2020, before 2100. */

@@ -1399,7 +1399,7 @@ export interface Voucher {
   gateway: string
   model: string
   priceVersion: number
-  ceilingNanoUsd: bigint
+  ceilingNanoUsd: string
   promptTokensMax: number
   maxTokens: number
   expiresAtMs: number
@@ -1440,9 +1440,9 @@ export namespace Voucher {
           w.uint32(obj.priceVersion)
         }
 
-        if ((obj.ceilingNanoUsd != null && obj.ceilingNanoUsd !== 0n)) {
-          w.uint32(48)
-          w.uint64(obj.ceilingNanoUsd)
+        if ((obj.ceilingNanoUsd != null && obj.ceilingNanoUsd !== '')) {
+          w.uint32(50)
+          w.string(obj.ceilingNanoUsd)
         }
 
         if ((obj.promptTokensMax != null && obj.promptTokensMax !== 0)) {
@@ -1470,7 +1470,7 @@ export namespace Voucher {
           gateway: '',
           model: '',
           priceVersion: 0,
-          ceilingNanoUsd: 0n,
+          ceilingNanoUsd: '',
           promptTokensMax: 0,
           maxTokens: 0,
           expiresAtMs: 0
@@ -1503,7 +1503,7 @@ export namespace Voucher {
               break
             }
             case 6: {
-              obj.ceilingNanoUsd = reader.uint64()
+              obj.ceilingNanoUsd = reader.string()
               break
             }
             case 7: {
@@ -1571,7 +1571,7 @@ export namespace Voucher {
             case 6: {
               yield {
                 field: `${prefix}.ceilingNanoUsd`,
-                value: reader.uint64()
+                value: reader.string()
               }
               break
             }
@@ -1635,7 +1635,7 @@ export namespace Voucher {
 
   export interface VoucherCeilingNanoUsdFieldEvent {
     field: '$.ceilingNanoUsd'
-    value: bigint
+    value: string
   }
 
   export interface VoucherPromptTokensMaxFieldEvent {

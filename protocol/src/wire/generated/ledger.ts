@@ -612,9 +612,9 @@ export namespace SettleRequest {
 }
 
 export interface SettleResponse {
-  capturedNanoUsd: bigint
-  feeNanoUsd: bigint
-  providerNanoUsd: bigint
+  capturedNanoUsd: string
+  feeNanoUsd: string
+  providerNanoUsd: string
   alreadySettled: boolean
 }
 
@@ -628,19 +628,19 @@ export namespace SettleResponse {
           w.fork()
         }
 
-        if ((obj.capturedNanoUsd != null && obj.capturedNanoUsd !== 0n)) {
-          w.uint32(8)
-          w.uint64(obj.capturedNanoUsd)
+        if ((obj.capturedNanoUsd != null && obj.capturedNanoUsd !== '')) {
+          w.uint32(10)
+          w.string(obj.capturedNanoUsd)
         }
 
-        if ((obj.feeNanoUsd != null && obj.feeNanoUsd !== 0n)) {
-          w.uint32(16)
-          w.uint64(obj.feeNanoUsd)
+        if ((obj.feeNanoUsd != null && obj.feeNanoUsd !== '')) {
+          w.uint32(18)
+          w.string(obj.feeNanoUsd)
         }
 
-        if ((obj.providerNanoUsd != null && obj.providerNanoUsd !== 0n)) {
-          w.uint32(24)
-          w.uint64(obj.providerNanoUsd)
+        if ((obj.providerNanoUsd != null && obj.providerNanoUsd !== '')) {
+          w.uint32(26)
+          w.string(obj.providerNanoUsd)
         }
 
         if ((obj.alreadySettled != null && obj.alreadySettled !== false)) {
@@ -653,9 +653,9 @@ export namespace SettleResponse {
         }
       }, (reader, length, opts = {}) => {
         const obj: any = {
-          capturedNanoUsd: 0n,
-          feeNanoUsd: 0n,
-          providerNanoUsd: 0n,
+          capturedNanoUsd: '',
+          feeNanoUsd: '',
+          providerNanoUsd: '',
           alreadySettled: false
         }
 
@@ -666,15 +666,15 @@ export namespace SettleResponse {
 
           switch (tag >>> 3) {
             case 1: {
-              obj.capturedNanoUsd = reader.uint64()
+              obj.capturedNanoUsd = reader.string()
               break
             }
             case 2: {
-              obj.feeNanoUsd = reader.uint64()
+              obj.feeNanoUsd = reader.string()
               break
             }
             case 3: {
-              obj.providerNanoUsd = reader.uint64()
+              obj.providerNanoUsd = reader.string()
               break
             }
             case 4: {
@@ -699,21 +699,21 @@ export namespace SettleResponse {
             case 1: {
               yield {
                 field: `${prefix}.capturedNanoUsd`,
-                value: reader.uint64()
+                value: reader.string()
               }
               break
             }
             case 2: {
               yield {
                 field: `${prefix}.feeNanoUsd`,
-                value: reader.uint64()
+                value: reader.string()
               }
               break
             }
             case 3: {
               yield {
                 field: `${prefix}.providerNanoUsd`,
-                value: reader.uint64()
+                value: reader.string()
               }
               break
             }
@@ -738,17 +738,17 @@ export namespace SettleResponse {
 
   export interface SettleResponseCapturedNanoUsdFieldEvent {
     field: '$.capturedNanoUsd'
-    value: bigint
+    value: string
   }
 
   export interface SettleResponseFeeNanoUsdFieldEvent {
     field: '$.feeNanoUsd'
-    value: bigint
+    value: string
   }
 
   export interface SettleResponseProviderNanoUsdFieldEvent {
     field: '$.providerNanoUsd'
-    value: bigint
+    value: string
   }
 
   export interface SettleResponseAlreadySettledFieldEvent {
@@ -1391,14 +1391,14 @@ export interface KeyInfoResponse {
   accountRef: string
   keyId: string
   label: string
-  promoNanoUsd: bigint
-  paidNanoUsd: bigint
-  heldNanoUsd: bigint
-  availableNanoUsd: bigint
+  promoNanoUsd: string
+  paidNanoUsd: string
+  heldNanoUsd: string
+  availableNanoUsd: string
   requests: number
   promptTokens: number
   completionTokens: number
-  spentNanoUsd: bigint
+  spentNanoUsd: string
 }
 
 export namespace KeyInfoResponse {
@@ -1426,24 +1426,24 @@ export namespace KeyInfoResponse {
           w.string(obj.label)
         }
 
-        if ((obj.promoNanoUsd != null && obj.promoNanoUsd !== 0n)) {
-          w.uint32(32)
-          w.int64(obj.promoNanoUsd)
+        if ((obj.promoNanoUsd != null && obj.promoNanoUsd !== '')) {
+          w.uint32(34)
+          w.string(obj.promoNanoUsd)
         }
 
-        if ((obj.paidNanoUsd != null && obj.paidNanoUsd !== 0n)) {
-          w.uint32(40)
-          w.int64(obj.paidNanoUsd)
+        if ((obj.paidNanoUsd != null && obj.paidNanoUsd !== '')) {
+          w.uint32(42)
+          w.string(obj.paidNanoUsd)
         }
 
-        if ((obj.heldNanoUsd != null && obj.heldNanoUsd !== 0n)) {
-          w.uint32(48)
-          w.int64(obj.heldNanoUsd)
+        if ((obj.heldNanoUsd != null && obj.heldNanoUsd !== '')) {
+          w.uint32(50)
+          w.string(obj.heldNanoUsd)
         }
 
-        if ((obj.availableNanoUsd != null && obj.availableNanoUsd !== 0n)) {
-          w.uint32(56)
-          w.int64(obj.availableNanoUsd)
+        if ((obj.availableNanoUsd != null && obj.availableNanoUsd !== '')) {
+          w.uint32(58)
+          w.string(obj.availableNanoUsd)
         }
 
         if ((obj.requests != null && obj.requests !== 0)) {
@@ -1461,9 +1461,9 @@ export namespace KeyInfoResponse {
           w.uint64Number(obj.completionTokens)
         }
 
-        if ((obj.spentNanoUsd != null && obj.spentNanoUsd !== 0n)) {
-          w.uint32(88)
-          w.int64(obj.spentNanoUsd)
+        if ((obj.spentNanoUsd != null && obj.spentNanoUsd !== '')) {
+          w.uint32(90)
+          w.string(obj.spentNanoUsd)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -1474,14 +1474,14 @@ export namespace KeyInfoResponse {
           accountRef: '',
           keyId: '',
           label: '',
-          promoNanoUsd: 0n,
-          paidNanoUsd: 0n,
-          heldNanoUsd: 0n,
-          availableNanoUsd: 0n,
+          promoNanoUsd: '',
+          paidNanoUsd: '',
+          heldNanoUsd: '',
+          availableNanoUsd: '',
           requests: 0,
           promptTokens: 0,
           completionTokens: 0,
-          spentNanoUsd: 0n
+          spentNanoUsd: ''
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -1503,19 +1503,19 @@ export namespace KeyInfoResponse {
               break
             }
             case 4: {
-              obj.promoNanoUsd = reader.int64()
+              obj.promoNanoUsd = reader.string()
               break
             }
             case 5: {
-              obj.paidNanoUsd = reader.int64()
+              obj.paidNanoUsd = reader.string()
               break
             }
             case 6: {
-              obj.heldNanoUsd = reader.int64()
+              obj.heldNanoUsd = reader.string()
               break
             }
             case 7: {
-              obj.availableNanoUsd = reader.int64()
+              obj.availableNanoUsd = reader.string()
               break
             }
             case 8: {
@@ -1531,7 +1531,7 @@ export namespace KeyInfoResponse {
               break
             }
             case 11: {
-              obj.spentNanoUsd = reader.int64()
+              obj.spentNanoUsd = reader.string()
               break
             }
             default: {
@@ -1573,28 +1573,28 @@ export namespace KeyInfoResponse {
             case 4: {
               yield {
                 field: `${prefix}.promoNanoUsd`,
-                value: reader.int64()
+                value: reader.string()
               }
               break
             }
             case 5: {
               yield {
                 field: `${prefix}.paidNanoUsd`,
-                value: reader.int64()
+                value: reader.string()
               }
               break
             }
             case 6: {
               yield {
                 field: `${prefix}.heldNanoUsd`,
-                value: reader.int64()
+                value: reader.string()
               }
               break
             }
             case 7: {
               yield {
                 field: `${prefix}.availableNanoUsd`,
-                value: reader.int64()
+                value: reader.string()
               }
               break
             }
@@ -1622,7 +1622,7 @@ export namespace KeyInfoResponse {
             case 11: {
               yield {
                 field: `${prefix}.spentNanoUsd`,
-                value: reader.int64()
+                value: reader.string()
               }
               break
             }
@@ -1655,22 +1655,22 @@ export namespace KeyInfoResponse {
 
   export interface KeyInfoResponsePromoNanoUsdFieldEvent {
     field: '$.promoNanoUsd'
-    value: bigint
+    value: string
   }
 
   export interface KeyInfoResponsePaidNanoUsdFieldEvent {
     field: '$.paidNanoUsd'
-    value: bigint
+    value: string
   }
 
   export interface KeyInfoResponseHeldNanoUsdFieldEvent {
     field: '$.heldNanoUsd'
-    value: bigint
+    value: string
   }
 
   export interface KeyInfoResponseAvailableNanoUsdFieldEvent {
     field: '$.availableNanoUsd'
-    value: bigint
+    value: string
   }
 
   export interface KeyInfoResponseRequestsFieldEvent {
@@ -1690,7 +1690,7 @@ export namespace KeyInfoResponse {
 
   export interface KeyInfoResponseSpentNanoUsdFieldEvent {
     field: '$.spentNanoUsd'
-    value: bigint
+    value: string
   }
 
   export function encode (obj: Partial<KeyInfoResponse>): Uint8Array<ArrayBuffer> {
@@ -1708,9 +1708,9 @@ export namespace KeyInfoResponse {
 
 export interface ModelPrice {
   model: string
-  inputNanoUsd: bigint
-  cachedInputNanoUsd: bigint
-  outputNanoUsd: bigint
+  inputNanoUsd: string
+  cachedInputNanoUsd: string
+  outputNanoUsd: string
 }
 
 export namespace ModelPrice {
@@ -1728,19 +1728,19 @@ export namespace ModelPrice {
           w.string(obj.model)
         }
 
-        if ((obj.inputNanoUsd != null && obj.inputNanoUsd !== 0n)) {
-          w.uint32(16)
-          w.uint64(obj.inputNanoUsd)
+        if ((obj.inputNanoUsd != null && obj.inputNanoUsd !== '')) {
+          w.uint32(18)
+          w.string(obj.inputNanoUsd)
         }
 
-        if ((obj.cachedInputNanoUsd != null && obj.cachedInputNanoUsd !== 0n)) {
-          w.uint32(24)
-          w.uint64(obj.cachedInputNanoUsd)
+        if ((obj.cachedInputNanoUsd != null && obj.cachedInputNanoUsd !== '')) {
+          w.uint32(26)
+          w.string(obj.cachedInputNanoUsd)
         }
 
-        if ((obj.outputNanoUsd != null && obj.outputNanoUsd !== 0n)) {
-          w.uint32(32)
-          w.uint64(obj.outputNanoUsd)
+        if ((obj.outputNanoUsd != null && obj.outputNanoUsd !== '')) {
+          w.uint32(34)
+          w.string(obj.outputNanoUsd)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -1749,9 +1749,9 @@ export namespace ModelPrice {
       }, (reader, length, opts = {}) => {
         const obj: any = {
           model: '',
-          inputNanoUsd: 0n,
-          cachedInputNanoUsd: 0n,
-          outputNanoUsd: 0n
+          inputNanoUsd: '',
+          cachedInputNanoUsd: '',
+          outputNanoUsd: ''
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -1765,15 +1765,15 @@ export namespace ModelPrice {
               break
             }
             case 2: {
-              obj.inputNanoUsd = reader.uint64()
+              obj.inputNanoUsd = reader.string()
               break
             }
             case 3: {
-              obj.cachedInputNanoUsd = reader.uint64()
+              obj.cachedInputNanoUsd = reader.string()
               break
             }
             case 4: {
-              obj.outputNanoUsd = reader.uint64()
+              obj.outputNanoUsd = reader.string()
               break
             }
             default: {
@@ -1801,21 +1801,21 @@ export namespace ModelPrice {
             case 2: {
               yield {
                 field: `${prefix}.inputNanoUsd`,
-                value: reader.uint64()
+                value: reader.string()
               }
               break
             }
             case 3: {
               yield {
                 field: `${prefix}.cachedInputNanoUsd`,
-                value: reader.uint64()
+                value: reader.string()
               }
               break
             }
             case 4: {
               yield {
                 field: `${prefix}.outputNanoUsd`,
-                value: reader.uint64()
+                value: reader.string()
               }
               break
             }
@@ -1838,17 +1838,17 @@ export namespace ModelPrice {
 
   export interface ModelPriceInputNanoUsdFieldEvent {
     field: '$.inputNanoUsd'
-    value: bigint
+    value: string
   }
 
   export interface ModelPriceCachedInputNanoUsdFieldEvent {
     field: '$.cachedInputNanoUsd'
-    value: bigint
+    value: string
   }
 
   export interface ModelPriceOutputNanoUsdFieldEvent {
     field: '$.outputNanoUsd'
-    value: bigint
+    value: string
   }
 
   export function encode (obj: Partial<ModelPrice>): Uint8Array<ArrayBuffer> {
@@ -2035,19 +2035,19 @@ export namespace PriceList {
 
   export interface PriceListModelsInputNanoUsdFieldEvent {
     field: '$.models[].inputNanoUsd'
-    value: bigint
+    value: string
     index: number
   }
 
   export interface PriceListModelsCachedInputNanoUsdFieldEvent {
     field: '$.models[].cachedInputNanoUsd'
-    value: bigint
+    value: string
     index: number
   }
 
   export interface PriceListModelsOutputNanoUsdFieldEvent {
     field: '$.models[].outputNanoUsd'
-    value: bigint
+    value: string
     index: number
   }
 
