@@ -31,6 +31,7 @@ export const LEDGER_METHODS = {
 export const REVOCATION_NOTICE = 'revocation'
 export const PRICES_NOTICE = 'prices'
 
+const UINT32_MAX = 0xffff_ffff
 const COUNT_MAX = Number.MAX_SAFE_INTEGER
 const PROMPT_TOKENS_MAX = 100_000_000
 /** A balance can be below zero (a chargeback after the money was spent); a cost or a price cannot. */
@@ -47,9 +48,14 @@ export interface AuthoriseRequest {
   maxTokens: number
 }
 
-/** The hold is placed: a sealed voucher, whose account pays, and until when the hold lives unrenewed. */
+/**
+ * The hold is placed: a sealed voucher for the provider, what it says in the clear for the gateway, whose account pays,
+ * and until when the hold lives unrenewed.
+ */
 export interface AuthoriseResponse {
   voucher: Uint8Array
+  holdId: string
+  priceVersion: number
   accountRef: string
   leaseUntilMs: number
 }
@@ -145,6 +151,8 @@ export const authoriseResponseCodec: Codec<AuthoriseResponse> = message(wire.Aut
   toWire: (value) => ({ ...value, voucher: view(value.voucher) }),
   fromWire: (raw) => ({
     voucher: bytesUpTo(raw.voucher, 'voucher', RECORD_BYTES_MAX),
+    holdId: holdId(raw.holdId),
+    priceVersion: count(raw.priceVersion, 'priceVersion', UINT32_MAX),
     accountRef: accountRef(raw.accountRef),
     leaseUntilMs: timeMs(raw.leaseUntilMs, 'leaseUntilMs'),
   }),
@@ -258,7 +266,7 @@ export const priceListCodec: Codec<PriceList> = message(wire.PriceList, {
     })),
   }),
   fromWire: (raw) => ({
-    version: count(raw.version, 'version', 0xffff_ffff),
+    version: count(raw.version, 'version', UINT32_MAX),
     effectiveAtMs: count(raw.effectiveAtMs, 'effectiveAtMs', COUNT_MAX),
     feeBasisPoints: count(raw.feeBasisPoints, 'feeBasisPoints', 10_000),
     models: list(raw.models, 'models', PRICED_MODELS_MAX).map((price) => ({

@@ -1,9 +1,10 @@
+import type { DecodeOptions } from 'protons-runtime'
 import { LexoraError } from '../errors.ts'
 
 /** What the generated protobuf code offers for one message kind. */
 export interface GeneratedCodec<T> {
   encode(message: Partial<T>): Uint8Array
-  decode(bytes: Uint8Array): T
+  decode(bytes: Uint8Array, options?: DecodeOptions<T>): T
 }
 
 /** Encoder and checked decoder of one message kind. */
@@ -20,6 +21,8 @@ export interface CodecRules<Raw, T> {
   name: string
   /** Most bytes, checked before a byte is parsed. */
   bytesMax: number
+  /** Most items of repeated fields, for messages in which a list of nothing but empty items would be long. */
+  limits?: DecodeOptions<Raw>['limits']
   toWire(value: T): Partial<Raw>
   /** Builds the value out of what was parsed; throws `malformed` through the checks of `check.ts`. */
   fromWire(raw: Raw): T
@@ -31,6 +34,7 @@ export function codec<Raw, T>(generated: GeneratedCodec<Raw>, rules: CodecRules<
     new LexoraError('frame_too_large', `${rules.name} has ${length} bytes, at most ${rules.bytesMax} are allowed`, {
       facts: { length, max: rules.bytesMax },
     })
+  const options: DecodeOptions<Raw> = rules.limits === undefined ? {} : { limits: rules.limits }
   return {
     encode(value) {
       const bytes = generated.encode(rules.toWire(value))
@@ -40,7 +44,7 @@ export function codec<Raw, T>(generated: GeneratedCodec<Raw>, rules: CodecRules<
     decode(bytes) {
       if (bytes.byteLength > rules.bytesMax) throw tooLarge(bytes.byteLength)
       try {
-        return rules.fromWire(generated.decode(bytes))
+        return rules.fromWire(generated.decode(bytes, options))
       } catch (cause) {
         if (cause instanceof LexoraError) throw cause
         throw new LexoraError('malformed', `${rules.name} is not a valid message`, { cause })

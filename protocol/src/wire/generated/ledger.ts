@@ -1,5 +1,3 @@
-/* eslint-disable require-yield */
-
 import { decodeMessage, encodeMessage, MaxLengthError, message, streamMessage } from 'protons-runtime'
 import { alloc as uint8ArrayAlloc } from 'uint8arrays/alloc'
 import type { Codec, DecodeOptions } from 'protons-runtime'
@@ -368,6 +366,8 @@ export interface AuthoriseResponse {
   voucher: Uint8Array<ArrayBuffer>
   accountRef: string
   leaseUntilMs: number
+  holdId: string
+  priceVersion: number
 }
 
 export namespace AuthoriseResponse {
@@ -395,6 +395,16 @@ export namespace AuthoriseResponse {
           w.uint64Number(obj.leaseUntilMs)
         }
 
+        if ((obj.holdId != null && obj.holdId !== '')) {
+          w.uint32(34)
+          w.string(obj.holdId)
+        }
+
+        if ((obj.priceVersion != null && obj.priceVersion !== 0)) {
+          w.uint32(40)
+          w.uint32(obj.priceVersion)
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
@@ -402,7 +412,9 @@ export namespace AuthoriseResponse {
         const obj: any = {
           voucher: uint8ArrayAlloc(0),
           accountRef: '',
-          leaseUntilMs: 0
+          leaseUntilMs: 0,
+          holdId: '',
+          priceVersion: 0
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -421,6 +433,14 @@ export namespace AuthoriseResponse {
             }
             case 3: {
               obj.leaseUntilMs = reader.uint64Number()
+              break
+            }
+            case 4: {
+              obj.holdId = reader.string()
+              break
+            }
+            case 5: {
+              obj.priceVersion = reader.uint32()
               break
             }
             default: {
@@ -459,6 +479,20 @@ export namespace AuthoriseResponse {
               }
               break
             }
+            case 4: {
+              yield {
+                field: `${prefix}.holdId`,
+                value: reader.string()
+              }
+              break
+            }
+            case 5: {
+              yield {
+                field: `${prefix}.priceVersion`,
+                value: reader.uint32()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -486,6 +520,16 @@ export namespace AuthoriseResponse {
     value: number
   }
 
+  export interface AuthoriseResponseHoldIdFieldEvent {
+    field: '$.holdId'
+    value: string
+  }
+
+  export interface AuthoriseResponsePriceVersionFieldEvent {
+    field: '$.priceVersion'
+    value: number
+  }
+
   export function encode (obj: Partial<AuthoriseResponse>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, AuthoriseResponse.codec())
   }
@@ -494,7 +538,7 @@ export namespace AuthoriseResponse {
     return decodeMessage(buf, AuthoriseResponse.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<AuthoriseResponse>): Generator<AuthoriseResponseVoucherFieldEvent | AuthoriseResponseAccountRefFieldEvent | AuthoriseResponseLeaseUntilMsFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<AuthoriseResponse>): Generator<AuthoriseResponseVoucherFieldEvent | AuthoriseResponseAccountRefFieldEvent | AuthoriseResponseLeaseUntilMsFieldEvent | AuthoriseResponseHoldIdFieldEvent | AuthoriseResponsePriceVersionFieldEvent> {
     return streamMessage(buf, AuthoriseResponse.codec(), opts)
   }
 }
@@ -2061,70 +2105,6 @@ export namespace PriceList {
 
   export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<PriceList>): Generator<PriceListVersionFieldEvent | PriceListEffectiveAtMsFieldEvent | PriceListFeeBasisPointsFieldEvent | PriceListModelsModelFieldEvent | PriceListModelsInputNanoUsdFieldEvent | PriceListModelsCachedInputNanoUsdFieldEvent | PriceListModelsOutputNanoUsdFieldEvent> {
     return streamMessage(buf, PriceList.codec(), opts)
-  }
-}
-
-export interface Empty {}
-
-export namespace Empty {
-  let _codec: Codec<Empty>
-
-  export const codec = (): Codec<Empty> => {
-    if (_codec == null) {
-      _codec = message<Empty>((obj, w, opts = {}) => {
-        if (opts.lengthDelimited !== false) {
-          w.fork()
-        }
-
-        if (opts.lengthDelimited !== false) {
-          w.ldelim()
-        }
-      }, (reader, length, opts = {}) => {
-        const obj: any = {}
-
-        const end = length == null ? reader.len : reader.pos + length
-
-        while (reader.pos < end) {
-          const tag = reader.uint32()
-
-          switch (tag >>> 3) {
-            default: {
-              reader.skipType(tag & 7)
-              break
-            }
-          }
-        }
-
-        return obj
-      }, function * (reader, length, prefix, opts = {}) {
-        const end = length == null ? reader.len : reader.pos + length
-
-        while (reader.pos < end) {
-          const tag = reader.uint32()
-
-          switch (tag >>> 3) {
-            default: {
-              reader.skipType(tag & 7)
-              break
-            }
-          }
-        }
-      })
-    }
-
-    return _codec
-  }
-
-  export function encode (obj: Partial<Empty>): Uint8Array<ArrayBuffer> {
-    return encodeMessage(obj, Empty.codec())
-  }
-
-  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Empty>): Empty {
-    return decodeMessage(buf, Empty.codec(), opts)
-  }
-
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Empty>): Generator<{}> {
-    return streamMessage(buf, Empty.codec(), opts)
   }
 }
 
