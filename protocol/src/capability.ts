@@ -88,6 +88,7 @@ function offerFromWire(raw: GeneratedOffer): ModelOffer {
 export const capabilityCodec: Codec<CapabilityRecord> = codec(Generated, {
   name: 'capability record',
   bytesMax: RECORD_BYTES_MAX,
+  limits: { models: MODELS_PER_PROVIDER_MAX },
   toWire: (value) => ({
     ...value,
     certificate: view(value.certificate),
@@ -109,6 +110,7 @@ export const capabilityCodec: Codec<CapabilityRecord> = codec(Generated, {
 export const helloCodec: Codec<SessionHello> = codec(GeneratedHello, {
   name: 'session hello',
   bytesMax: 3 * RECORD_BYTES_MAX,
+  limits: { load: { models: MODELS_PER_PROVIDER_MAX } },
   toWire: (value) => ({
     certificate: view(value.certificate),
     software: value.software,

@@ -86,10 +86,14 @@ function chatFromWire(raw: GeneratedChat): ChatRequest {
   }
 }
 
+/** Enforced while parsing: a megabyte of empty messages would otherwise block the event loop for 0.1 s. */
+const CHAT_LIMITS = { messages: MESSAGES_MAX, stop: STOP_TEXTS_MAX }
+
 /** Wire form of a chat request alone: what the request hash covers. */
 export const chatRequestCodec: Codec<ChatRequest> = codec(GeneratedChat, {
   name: 'chat request',
   bytesMax: INFER_REQUEST_BYTES_MAX,
+  limits: CHAT_LIMITS,
   toWire: (value) => value,
   fromWire: chatFromWire,
 })
@@ -98,6 +102,7 @@ export const chatRequestCodec: Codec<ChatRequest> = codec(GeneratedChat, {
 export const inferRequestCodec: Codec<InferRequest> = codec(GeneratedRequest, {
   name: 'inference request',
   bytesMax: INFER_REQUEST_BYTES_MAX,
+  limits: { chat: CHAT_LIMITS },
   toWire: (value) => ({
     requestId: view(value.requestId),
     voucher: view(value.voucher),
@@ -118,6 +123,7 @@ export const inferEventCodec: Codec<InferEvent> = codec(GeneratedEvent, {
   bytesMax: TOKENS_BYTES_MAX,
   toWire: ({ kind, ...value }) => (kind === 'accept' ? { accept: value } : { tokens: value }) as GeneratedEvent,
   fromWire: (raw) => {
+    if (raw.tokens !== undefined && raw.accept !== undefined) refuse('event', 'must be one of accept and tokens')
     if (raw.tokens !== undefined) {
       return {
         kind: 'tokens',

@@ -83,6 +83,7 @@ function loadToWire(value: LoadHeartbeat): GeneratedLoad {
 export const loadCodec: Codec<LoadHeartbeat> = codec(GeneratedLoad, {
   name: 'load heartbeat',
   bytesMax: RECORD_BYTES_MAX,
+  limits: { models: MODELS_PER_PROVIDER_MAX },
   toWire: loadToWire,
   fromWire: loadFromWire,
 })
@@ -91,6 +92,7 @@ export const loadCodec: Codec<LoadHeartbeat> = codec(GeneratedLoad, {
 export const loadAnnouncementCodec: Codec<LoadAnnouncement> = codec(GeneratedAnnouncement, {
   name: 'load announcement',
   bytesMax: RECORD_BYTES_MAX,
+  limits: { load: { models: MODELS_PER_PROVIDER_MAX } },
   toWire: (value) => ({ certificate: view(value.certificate), load: loadToWire(value.load) }),
   fromWire: (raw) => ({
     certificate: bytesUpTo(raw.certificate, 'certificate', RECORD_BYTES_MAX),
