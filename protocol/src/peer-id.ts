@@ -1,6 +1,7 @@
 import { base58btc } from 'multiformats/bases/base58'
 import { PEER_ID_LENGTH_MAX } from './constants.ts'
 import { LexoraError } from './errors.ts'
+import { bytesOf } from './wire/check.ts'
 
 /** Bytes of a raw Ed25519 public key. */
 export const PUBLIC_KEY_BYTES = 32
@@ -11,11 +12,11 @@ export const PUBLIC_KEY_BYTES = 32
  */
 const PREFIX = Uint8Array.of(0x00, 0x24, 0x08, 0x01, 0x12, 0x20)
 
-/** The textual peer id (`12D3KooW…`) of a raw Ed25519 public key. */
+/** The textual peer id (`12D3KooW…`) of a raw Ed25519 public key. Throws `malformed` for another number of bytes. */
 export function peerIdOf(publicKey: Uint8Array): string {
   const bytes = new Uint8Array(PREFIX.length + PUBLIC_KEY_BYTES)
   bytes.set(PREFIX)
-  bytes.set(publicKey, PREFIX.length)
+  bytes.set(bytesOf(publicKey, 'publicKey', PUBLIC_KEY_BYTES), PREFIX.length)
   return base58btc.baseEncode(bytes)
 }
 

@@ -128,10 +128,11 @@ export function claimReceipt(receipt: Uint8Array): Uint8Array {
   return countersignedReceiptCodec.encode({ receipt })
 }
 
-/** Who stands behind a receipt. */
+/** Who stands behind a receipt: at least one of them does. */
 export interface CheckedReceipt {
   receipt: Receipt
   signedByProvider: boolean
+  /** It countersigned, or sealed the receipt itself for a lost provider. */
   signedByGateway: boolean
 }
 
@@ -152,11 +153,11 @@ export function checkReceipt(bytes: Uint8Array): CheckedReceipt {
     const signedByProvider = signedBy === receipt.provider
     if (!signedByProvider && signedBy !== receipt.gateway) refuse('receipt', 'must be signed by its provider or gateway')
     const { gatewaySignature } = countersigned
-    const signedByGateway =
+    const countersignedByGateway =
       gatewaySignature !== undefined &&
       isSignedBy(publicKeyOf(receipt.gateway), 'lexora-countersignature', countersigned.receipt, gatewaySignature)
-    if (gatewaySignature !== undefined && !signedByGateway) refuse('gatewaySignature', 'does not match')
-    return { receipt, signedByProvider, signedByGateway }
+    if (gatewaySignature !== undefined && !countersignedByGateway) refuse('gatewaySignature', 'does not match')
+    return { receipt, signedByProvider, signedByGateway: countersignedByGateway || signedBy === receipt.gateway }
   } catch (cause) {
     throw new LexoraError('receipt_invalid', 'the receipt cannot be accepted', { cause })
   }
