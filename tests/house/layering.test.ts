@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -10,7 +11,7 @@ const lines = (count: number, line: (index: number) => string): string =>
   Array.from({ length: count }, (_, index) => line(index)).join('\n')
 
 const uses = (specifier: string): string =>
-  `import { thing } from '${specifier}'\nexport const it: unknown = thing\n`
+  `import * as thing from '${specifier}'\nexport const it: unknown = thing\n`
 
 const IMPORTS = 'no-restricted-imports'
 const PROPERTIES = 'no-restricted-properties'
@@ -19,11 +20,16 @@ const STAIRCASE: readonly Fault[] = [
   // role → role, and reach past a package's front door
   ['node/src/serving/other-role.ts', IMPORTS, uses('@lexora/gateway')],
   ['gateway/src/other-role.ts', IMPORTS, uses('@lexora/ledger')],
-  ['ledger/src/rpc/other-role-type.ts', IMPORTS, uses('@lexora/node').replace('{', '{ type')],
+  ['ledger/src/rpc/other-role-type.ts', IMPORTS, "export type { Part } from '@lexora/node'\n"],
   ['ledger/src/rpc/other-role-again.ts', IMPORTS, "export * from '@lexora/node'\n"],
   ['gateway/src/http/reach.ts', IMPORTS, uses('../../../protocol/src/price.ts')],
   ['gateway/src/routing/reach-role.ts', IMPORTS, uses('../../../node/src/constants.ts')],
   ['node/src/reach-tests.ts', IMPORTS, uses('../../tests/support/thing.ts')],
+  [
+    'node/src/other-role-later.ts',
+    IMPORTS,
+    "export const it = async () => await import('@lexora/gateway')\n",
+  ],
   // up the stairs, and sideways
   ['node/src/capacity/upward.ts', IMPORTS, uses('../serving/door.ts')],
   ['ledger/src/accounts/upward.ts', IMPORTS, uses('../rpc/door.ts')],
@@ -38,9 +44,10 @@ const STAIRCASE: readonly Fault[] = [
   ['ledger/src/core/disk.ts', IMPORTS, uses('node:fs')],
   ['ledger/src/core/library.ts', IMPORTS, uses('level')],
   ['ledger/src/core/mesh.ts', IMPORTS, uses('@lexora/protocol/mesh')],
-  ['ledger/src/core/random.ts', IMPORTS, uses('node:crypto').replaceAll('thing', 'randomBytes')],
+  ['ledger/src/core/random.ts', IMPORTS, "export { randomBytes } from 'node:crypto'\n"],
   ['ledger/src/core/clock.ts', PROPERTIES, 'export const now: number = Date.now()\n'],
   ['ledger/src/core/dice.ts', PROPERTIES, 'export const dice: number = Math.random()\n'],
+  ['ledger/src/core/key.ts', 'no-restricted-globals', 'export const id = globalThis.crypto\n'],
   ['ledger/src/core/timer.ts', 'no-restricted-globals', 'setTimeout(() => {}, 1)\n'],
   ['node/src/engines/engine.ts', IMPORTS, uses('node-llama-cpp')],
   ['protocol/src/disk.ts', IMPORTS, uses('node:fs/promises')],
@@ -51,6 +58,7 @@ const STAIRCASE: readonly Fault[] = [
   // what only config.ts and the command line may do
   ['node/src/serving/environment.ts', 'no-process-env', 'export const it = process.env\n'],
   ['node/src/cli.ts', 'no-process-env', 'export const it = process.env\n'],
+  ['node/src/unpacked.ts', PROPERTIES, 'export const { env } = process\n'],
   ['node/src/environment.ts', IMPORTS, uses('node:process')],
   ['gateway/src/printing.ts', 'no-console', "console.log('hello')\n"],
   ['gateway/src/writing.ts', PROPERTIES, "process.stdout.write('hello')\n"],
@@ -59,6 +67,7 @@ const STAIRCASE: readonly Fault[] = [
 
 const STYLE: readonly Fault[] = [
   ['node/src/cycle-one.ts', 'no-cycle', uses('./cycle-two.ts')],
+  ['node/src/cycle-two.ts', 'no-cycle', uses('./cycle-one.ts')],
   ['node/src/default.ts', 'no-default-export', 'export default 1\n'],
   ['node/src/CamelCase.ts', 'filename-case', 'export const one = 1\n'],
   [
@@ -108,26 +117,21 @@ const STYLE: readonly Fault[] = [
 
 /** Doors and rooms that the faults lead to, and neighbours that do what is allowed: none may be reported. */
 const CLEAN: Readonly<Record<string, string>> = {
-  'node/src/cycle-two.ts': uses('./cycle-one.ts')
-    .replaceAll('it:', 'thing:')
-    .replace('thing }', 'it }')
-    .replace('= thing', '= it'),
   'node/src/config.ts': 'export const home: string | undefined = process.env.LEXORA_HOME\n',
   'gateway/src/cli.ts': `${uses('./gateway.ts')}console.log(it)\nprocess.exit(1)\n`,
+  'ledger/src/cli.ts': uses('./cli/verify.ts'),
+  'ledger/src/cli/verify.ts': uses('../ledger.ts'),
+  'ledger/src/ledger.ts': uses('./rpc/door.ts'),
+  'ledger/src/rpc/door.ts': uses('../store/level.ts'),
   'gateway/src/gateway.ts': `${uses('./http/door.ts')}export { thing } from './mesh/door.ts'\n`,
   'gateway/src/http/door.ts': uses('../routing/candidates.ts'),
-  'gateway/src/mesh/door.ts': uses('@lexora/protocol/mesh')
-    .replace('it:', 'thing:')
-    .replace('thing }', 'thing as x }')
-    .replace('= thing', '= x'),
+  'gateway/src/mesh/door.ts': uses('@lexora/protocol/mesh'),
   'gateway/src/routing/candidates.ts':
     "import { createHash } from 'node:crypto'\nexport const thing = createHash('sha256')\n",
   'ledger/src/core/journal.ts':
     "import { createHash } from 'node:crypto'\nimport { formatUsd } from '@lexora/protocol'\nexport const it = [createHash, formatUsd]\n",
-  'ledger/src/core/apply.ts': uses('./journal.ts')
-    .replace('thing }', 'it as thing }')
-    .replace('it:', 'that:'),
-  'ledger/src/store/level.ts': uses('../core/apply.ts').replace('thing }', 'that as thing }'),
+  'ledger/src/core/apply.ts': uses('./journal.ts'),
+  'ledger/src/store/level.ts': uses('../core/apply.ts'),
   'protocol/src/mesh/host.ts':
     "import { createLibp2p } from 'libp2p'\nexport { it } from '../price.ts'\nexport const host: unknown = createLibp2p\n",
   'protocol/src/price.ts': uses('./money.ts'),
@@ -136,6 +140,11 @@ const CLEAN: Readonly<Record<string, string>> = {
 }
 
 describe('the lint', () => {
+  it('has no pattern with look-around, which oxlint would skip without a word', () => {
+    const text = readFileSync(join(REPOSITORY, '.oxlintrc.json'), 'utf8')
+    expect(text.match(/"regex": ".*\(\?[!=<].*"/g)).toBeNull()
+  })
+
   let tree: PlantedTree
   let findings: ReadonlyMap<string, readonly string[]>
 
@@ -156,12 +165,9 @@ describe('the lint', () => {
     expect(findings.get(file) ?? []).toContain(rule)
   })
 
-  it.each(Object.keys(CLEAN).filter((file) => file !== 'node/src/cycle-two.ts'))(
-    'lets %s be',
-    (file) => {
-      expect(findings.get(file) ?? []).toEqual([])
-    },
-  )
+  it.each(Object.keys(CLEAN))('lets %s be', (file) => {
+    expect(findings.get(file) ?? []).toEqual([])
+  })
 })
 
 describe('the other nets', () => {
@@ -175,7 +181,7 @@ describe('the other nets', () => {
       'protocol/src/mesh/index.ts': 'export {}\n',
       'protocol/src/wire/generated/empty.ts': 'export {}\n',
       'protocol/src/mesh/polyfill.ts': 'export {}\n',
-      'node/src/cli.ts': uses('./reach.ts').replace('thing }', 'it as thing }'),
+      'node/src/cli.ts': uses('./reach.ts'),
       'node/src/reach.ts': uses('../../protocol/src/index.ts'),
       'node/src/dead.ts': 'export const nobody = 1\n',
       'node/src/leak.ts': uses('fastify'),
