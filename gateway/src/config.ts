@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises'
+import { LexoraError, type NetworkConfig, parseNetworkConfig } from '@lexora/protocol'
+import { z } from 'zod'
+
+/** Everything a gateway is started with. */
+export interface GatewayConfig {
+  /** Folder for the key, the settlement outbox and nothing else. */
+  home: string
+  network: NetworkConfig
+  http: { host: string; port: number }
+  /** Multiaddresses to listen on for peers, and to tell others instead. */
+  listen: string[]
+  announce: string[]
+  /** Redeemed once, the first time this gateway meets the ledger. */
+  enrolmentToken?: string
+  logLevel: LogLevel
+}
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+/** Least severe level that is logged. */
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** What the command line gives; each has an environment variable behind it. */
+export interface GatewayFlags {
+  home?: string
+  network?: string
+  httpHost?: string
+  httpPort?: string
+  listen?: string[]
+  announce?: string[]
+  enrol?: string
+  logLevel?: string
+}
+
+const schema = z.object({
+  home: z.string({ error: 'no home folder: pass --home DIR or set LEXORA_GATEWAY_HOME' }).min(1),
+  network: z.string({ error: 'no network file: pass --network FILE or set LEXORA_NETWORK' }).min(1),
+  httpHost: z.string().min(1).default('127.0.0.1'),
+  httpPort: z.coerce
+    .number({ error: '--http-port must be a number' })
+    .int()
+    .min(0, '--http-port must be from 0 to 65535')
+    .max(65_535, '--http-port must be from 0 to 65535')
+    .default(8080),
+  listen: z.array(z.string().startsWith('/', '--listen must be a multiaddress such as /ip4/0.0.0.0/tcp/4001')),
+  announce: z.array(z.string().startsWith('/', '--announce must be a multiaddress')),
+  enrol: z.string().min(1).optional(),
+  logLevel: z.enum(LOG_LEVELS, { error: `--log-level must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
+})
+
+/**
+ * Reads the configuration: flag before environment before default.
+ * Throws `invalid_request` with every problem at once, in the operator's terms.
+ */
+export async function readConfig(flags: GatewayFlags): Promise<GatewayConfig> {
+  const env = process.env
+  const parsed = schema.safeParse({
+    home: flags.home ?? env['LEXORA_GATEWAY_HOME'],
+    network: flags.network ?? env['LEXORA_NETWORK'],
+    httpHost: flags.httpHost ?? env['LEXORA_GATEWAY_HTTP_HOST'],
+    httpPort: flags.httpPort ?? env['LEXORA_GATEWAY_HTTP_PORT'],
+    listen: flags.listen ?? listOf(env['LEXORA_GATEWAY_LISTEN']) ?? ['/ip4/0.0.0.0/tcp/4001'],
+    announce: flags.announce ?? listOf(env['LEXORA_GATEWAY_ANNOUNCE']) ?? [],
+    enrol: flags.enrol ?? env['LEXORA_ENROL_TOKEN'],
+    logLevel: flags.logLevel ?? env['LEXORA_LOG_LEVEL'],
+  })
+  if (!parsed.success) {
+    throw new LexoraError('invalid_request', parsed.error.issues.map((issue) => issue.message).join('; '))
+  }
+  const { home, network, httpHost, httpPort, listen, announce, enrol, logLevel } = parsed.data
+  return {
+    home,
+    network: await readNetworkFile(network),
+    http: { host: httpHost, port: httpPort },
+    listen,
+    announce,
+    ...(enrol === undefined ? {} : { enrolmentToken: enrol }),
+    logLevel,
+  }
+}
+
+/** Reads a network file. Throws `invalid_request` naming the file and what is wrong with it. */
+export async function readNetworkFile(path: string): Promise<NetworkConfig> {
+  try {
+    return parseNetworkConfig(JSON.parse(await readFile(path, 'utf8')))
+  } catch (cause) {
+    const why = cause instanceof LexoraError ? cause.message : 'it cannot be read as JSON'
+    throw new LexoraError('invalid_request', `${path}: ${why}`, { cause })
+  }
+}
+
+function listOf(text: string | undefined): string[] | undefined {
+  return text?.split(',').map((item) => item.trim())
+}

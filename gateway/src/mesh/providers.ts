@@ -1,0 +1,113 @@
+import {
+  CAPABILITY_NOTICE,
+  checkCapability,
+  GOODBYE_NOTICE,
+  helloCodec,
+  INFER_REQUEST_BYTES_MAX,
+  LexoraError,
+  LOAD_NOTICE,
+  loadCodec,
+  type LoadHeartbeat,
+  SERVE_PROTOCOL,
+} from '@lexora/protocol'
+import type { MeshHost, OpenOptions, Session, SessionHandlers, SessionTarget } from '@lexora/protocol/mesh'
+import type { Logger } from 'pino'
+import type { Directory } from '../routing/directory.ts'
+
+/** A request frame must hold a whole inference request. */
+const SESSION_LIMITS = { frameBytesMax: INFER_REQUEST_BYTES_MAX + 1024 }
+
+/** How long opening a session may take, ms. */
+const OPEN_TIMEOUT_MS = 8_000
+
+/** What the provider sessions use. */
+export interface ProvidersComponents {
+  host: MeshHost
+  directory: Directory
+  log: Logger
+  /** Unix time in ms. */
+  clock: () => number
+  /** This gateway's certificate in force, or undefined while it has none. */
+  certificate: () => Uint8Array | undefined
+}
+
+/** Sessions with providers, whoever opened them: each one keeps the directory's entry alive. */
+export interface Providers {
+  /** Answers providers that dial in. */
+  serve(): Promise<void>
+  /** Opens a session with a provider found elsewhere; does nothing where one is open. Throws what the opening throws. */
+  meet(target: SessionTarget): Promise<void>
+}
+
+/** Makes the provider sessions. `software` is told to peers. */
+export function createProviders(
+  components: ProvidersComponents,
+  options: { ledgerPeerId: string; software: string },
+): Providers {
+  const { host, directory, log, clock } = components
+
+  function hello(): Uint8Array {
+    const certificate = components.certificate()
+    if (certificate === undefined) throw new LexoraError('not_a_member', 'this gateway has no certificate yet')
+    return helloCodec.encode({ certificate, software: options.software })
+  }
+
+  /** A provider's hello carries its record and load; both are checked before anything is kept. */
+  function accept(remotePeer: string, bytes: Uint8Array): SessionHandlers {
+    readHello(remotePeer, bytes)
+    return {
+      requests: {},
+      notices: {
+        [LOAD_NOTICE]: (payload) => {
+          const load = loadCodec.decode(payload)
+          if (load.peerId === remotePeer) directory.updateLoad(remotePeer, load)
+        },
+        [CAPABILITY_NOTICE]: (payload) => {
+          directory.updateRecord(remotePeer, check(remotePeer, payload).record)
+        },
+        [GOODBYE_NOTICE]: (_payload, session) => {
+          directory.remove(session)
+        },
+      },
+    }
+  }
+
+  function check(remotePeer: string, capability: Uint8Array): ReturnType<typeof checkCapability> {
+    return checkCapability(capability, { ledgerPeerId: options.ledgerPeerId, nowMs: clock(), peerId: remotePeer })
+  }
+
+  function readHello(
+    remotePeer: string,
+    bytes: Uint8Array,
+  ): { record: ReturnType<typeof checkCapability>['record']; load: LoadHeartbeat | undefined } {
+    const { capability, load } = helloCodec.decode(bytes)
+    if (capability === undefined) throw new LexoraError('not_a_member', 'a provider must show its capability record')
+    const { record } = check(remotePeer, capability)
+    return { record, load: load?.peerId === remotePeer ? load : undefined }
+  }
+
+  function onSession(session: Session): void {
+    const { record, load } = readHello(session.remotePeer, session.remoteHello)
+    try {
+      directory.add(session, record, load)
+    } catch (error) {
+      session.close(error instanceof LexoraError ? error : undefined)
+      return
+    }
+    session.onClose(() => {
+      directory.remove(session)
+      log.info({ peer: session.remotePeer, providers: directory.size }, 'provider left')
+    })
+    log.info({ peer: session.remotePeer, providers: directory.size }, 'provider joined')
+  }
+
+  const sessionOptions: OpenOptions = { hello, accept, onSession, limits: SESSION_LIMITS, timeoutMs: OPEN_TIMEOUT_MS }
+
+  return {
+    serve: () => host.serveSessions(SERVE_PROTOCOL, sessionOptions),
+    async meet(target) {
+      if (directory.get(target.peerId) !== undefined) return
+      await host.openSession(target, SERVE_PROTOCOL, sessionOptions)
+    },
+  }
+}
