@@ -1,0 +1,48 @@
+import { helloCodec, LEDGER_PROTOCOL, PRICES_NOTICE, priceListCodec, REVOCATION_NOTICE, revocationNoticeCodec } from '@lexora/protocol'
+import type { MeshHost, Session } from '@lexora/protocol/mesh'
+import { ledgerMethods, type LedgerMethodsComponents } from './methods.ts'
+
+/** What the server uses. */
+export interface LedgerServerComponents extends LedgerMethodsComponents {
+  host: MeshHost
+}
+
+/** Answers peers over the mesh: calls, and pushes of revocations and prices to every open session. */
+export interface LedgerServer {
+  start(): Promise<void>
+  stop(): void
+}
+
+/** Makes the server. `software` is told to peers. */
+export function createLedgerServer(
+  components: LedgerServerComponents,
+  options: { software: string },
+): LedgerServer {
+  const { host, service } = components
+  const sessions = new Set<Session>()
+  const undo: (() => void)[] = []
+
+  function push(notice: string, payload: Uint8Array): void {
+    for (const session of sessions) session.notify(notice, payload)
+  }
+
+  return {
+    async start() {
+      undo.push(
+        service.onRevocation((notice) => push(REVOCATION_NOTICE, revocationNoticeCodec.encode(notice))),
+        service.onPrices((list) => push(PRICES_NOTICE, priceListCodec.encode(list))),
+      )
+      await host.serveSessions(LEDGER_PROTOCOL, {
+        hello: () => helloCodec.encode({ certificate: new Uint8Array(), software: options.software }),
+        accept: (peerId) => ({ requests: ledgerMethods(components, peerId), notices: {} }),
+        onSession(session) {
+          sessions.add(session)
+          session.onClose(() => sessions.delete(session))
+        },
+      })
+    },
+    stop() {
+      for (const step of undo.splice(0)) step()
+    },
+  }
+}
