@@ -1,0 +1,79 @@
+import type { FinishReason } from '@lexora/protocol'
+import type { Logger } from 'pino'
+import type { Answer } from './answer.ts'
+import type { Drawing } from './llama-drawing.ts'
+import { pieceQueue, type QueueItem } from './piece-queue.ts'
+import type { Lane } from './step-loop.ts'
+
+/** Pieces that may wait for a reader before its answer pauses: enough to bridge a busy event loop, little to waste. */
+const PIECES_WAITING_MAX = 32
+
+/** What a lane uses. */
+export interface LlamaLaneComponents {
+  log: Logger
+  drawing: Drawing
+  answer: Answer
+  /** Tells the loop that the lane became ready or closed. */
+  wake(): void
+  /** Gives the slot back, once. */
+  free(state: 'whole' | 'broken'): void
+}
+
+/** One answer of the llama engine: steps for the loop, pieces for the reader. */
+export interface LlamaLane extends Lane {
+  next(signal: AbortSignal): Promise<QueueItem>
+  /** Ends the answer where it is. Resolves when the slot is free: after the step that is under way. */
+  cancel(): Promise<void>
+}
+
+/** A lane that holds its slot until it leaves the loop. */
+export function llamaLane({ log, drawing, answer, wake, free }: LlamaLaneComponents): LlamaLane {
+  const queue = pieceQueue(wake)
+  let outcome: FinishReason | undefined
+  let broken = false
+  let markLeft: () => void
+  const left = new Promise<void>((resolve) => (markLeft = resolve))
+
+  function take(id: number | undefined): void {
+    // What is drawn after the answer was ended belongs to nobody.
+    if (id === undefined || outcome !== undefined) return
+    const { piece, reason } = answer.push(id)
+    if (piece !== undefined) queue.push(piece)
+    outcome = reason
+  }
+
+  return {
+    get promptLeft() {
+      return drawing.promptLeft
+    },
+    get ready() {
+      return outcome === undefined && queue.length < PIECES_WAITING_MAX
+    },
+    get closed() {
+      return outcome !== undefined
+    },
+    async step(promptTokens) {
+      try {
+        take(await drawing.step(promptTokens))
+      } catch (error) {
+        log.error({ err: error }, 'evaluation failed')
+        broken = true
+        outcome ??= 'failed'
+      }
+    },
+    fail() {
+      outcome ??= 'failed'
+    },
+    leave() {
+      free(broken ? 'broken' : 'whole')
+      queue.end(outcome ?? 'failed')
+      markLeft()
+    },
+    next: async (signal) => await queue.next(signal),
+    async cancel() {
+      outcome ??= 'cancelled'
+      wake()
+      await left
+    },
+  }
+}
