@@ -7,7 +7,11 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const wire = `${root}protocol/src/wire`
 
 for (const file of readdirSync(wire).filter((name) => name.endsWith('.proto'))) {
-  execFileSync(`${root}scripts/tools/node_modules/.bin/protons`, [`${wire}/${file}`, '-o', `${wire}/generated`], {
-    stdio: 'inherit',
-  })
+  execFileSync(
+    `${root}scripts/tools/node_modules/.bin/protons`,
+    [`${wire}/${file}`, '-o', `${wire}/generated`],
+    {
+      stdio: 'inherit',
+    },
+  )
 }

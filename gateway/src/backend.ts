@@ -1,9 +1,9 @@
-import { LexoraError, findPrice, type PriceList } from '@lexora/protocol'
+import { findPrice, type KeyInfo, LexoraError, type PriceList } from '@lexora/protocol'
 import type { Ledger } from './billing/ledger.ts'
-import type { Dispatcher, DispatchEvent } from './dispatch/dispatcher.ts'
+import type { DispatchEvent, Dispatcher } from './dispatch/dispatcher.ts'
 import { eventQueue } from './dispatch/event-queue.ts'
 import { explain } from './dispatch/explain.ts'
-import type { GatewayBackend, ModelListing } from './http/backend.ts'
+import type { GatewayBackend, KeyStatus, ModelListing } from './http/backend.ts'
 import type { Directory } from './routing/directory.ts'
 
 /** Most models whose first sight is remembered; far more than a price list holds. */
@@ -23,55 +23,24 @@ export interface BackendComponents {
 
 /** Puts the parts behind the port that the HTTP edge speaks to. */
 export function createBackend(components: BackendComponents): GatewayBackend {
-  const { ledger, dispatcher, directory, clock } = components
-  const seenAtMs = new Map<string, number>()
-
-  function firstSeen(model: string): number {
-    const known = seenAtMs.get(model)
-    if (known !== undefined) return known
-    if (seenAtMs.size >= SEEN_MODELS_MAX) seenAtMs.clear()
-    seenAtMs.set(model, clock())
-    return clock()
-  }
-
+  const { ledger, dispatcher } = components
   return {
     chat(call, signal) {
       const left = new AbortController()
       const queue = eventQueue<DispatchEvent>(() => left.abort())
-      dispatcher
-        .run(
-          { keyHash: call.apiKeyHash, chat: call.request, requestId: call.requestId },
-          AbortSignal.any([signal, left.signal]),
-          queue.push,
-        )
-        .then(() => queue.end(), queue.end)
+      const { apiKeyHash: keyHash, request: chat, requestId } = call
+      const gone = AbortSignal.any([signal, left.signal])
+      const ended = dispatcher.run({ keyHash, chat, requestId }, gone, queue.push)
+      ended.then(
+        () => queue.end(),
+        (error: Error) => queue.end(error),
+      )
       return queue.events
     },
-    models() {
-      const prices = components.prices()
-      const listings: ModelListing[] = []
-      for (const [id, { offer, providers }] of directory.models()) {
-        const price = prices === undefined ? undefined : findPrice(prices, id)
-        if (price === undefined) continue
-        const { contextTokens, quantisation } = offer
-        listings.push({ id, createdAtMs: firstSeen(id), contextTokens, quantisation, providers, price })
-      }
-      return listings
-    },
+    models: catalogue(components),
     async key(keyHash) {
       try {
-        const info = await ledger.keyInfo(keyHash)
-        return {
-          label: info.label,
-          accountRef: info.accountRef,
-          balance: {
-            promo: info.promoNanoUsd,
-            paid: info.paidNanoUsd,
-            held: info.heldNanoUsd,
-            available: info.availableNanoUsd,
-          },
-          spent: info.spentNanoUsd,
-        }
+        return keyStatus(await ledger.keyInfo(keyHash))
       } catch (error) {
         throw error instanceof LexoraError ? explain(error, '') : error
       }
@@ -84,5 +53,46 @@ export function createBackend(components: BackendComponents): GatewayBackend {
       ]
       return { ready: checks.every(({ ok }) => ok), checks }
     },
+  }
+}
+
+/** Lists what somebody serves now and the price list sells. */
+function catalogue({ directory, prices, clock }: BackendComponents): () => ModelListing[] {
+  const seenAtMs = new Map<string, number>()
+
+  function firstSeen(model: string): number {
+    const known = seenAtMs.get(model)
+    if (known !== undefined) return known
+    if (seenAtMs.size >= SEEN_MODELS_MAX) seenAtMs.clear()
+    seenAtMs.set(model, clock())
+    return clock()
+  }
+
+  return () => {
+    const list = prices()
+    if (list === undefined) return []
+    const listings: ModelListing[] = []
+    for (const [id, { offer, providers }] of directory.models()) {
+      const price = findPrice(list, id)
+      if (price === undefined) continue
+      const { contextTokens, quantisation } = offer
+      const createdAtMs = firstSeen(id)
+      listings.push({ id, createdAtMs, contextTokens, quantisation, providers, price })
+    }
+    return listings
+  }
+}
+
+function keyStatus(info: KeyInfo): KeyStatus {
+  return {
+    label: info.label,
+    accountRef: info.accountRef,
+    balance: {
+      promo: info.promoNanoUsd,
+      paid: info.paidNanoUsd,
+      held: info.heldNanoUsd,
+      available: info.availableNanoUsd,
+    },
+    spent: info.spentNanoUsd,
   }
 }

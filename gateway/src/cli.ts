@@ -11,7 +11,14 @@ import { startGateway } from './gateway.ts'
 const VERSION = '0.1.0'
 
 /** Exit codes that scripts and service managers rely on. */
-const EXIT = { failure: 1, usage: 2, configuration: 3, identity: 4, alreadyRunning: 8, interrupted: 130 } as const
+const EXIT = {
+  failure: 1,
+  usage: 2,
+  configuration: 3,
+  identity: 4,
+  alreadyRunning: 8,
+  interrupted: 130,
+} as const
 
 /** Cause and cure of a failed start, in one line, and its exit code. */
 function report(error: unknown): number {
@@ -38,9 +45,15 @@ async function start(flags: GatewayFlags): Promise<void> {
     {
       log,
       onRefused: (error) => {
-        const advice = config.enrolmentToken === undefined ? 'pass --enrol TOKEN' : 'ask the operator for a new token'
+        const advice =
+          config.enrolmentToken === undefined
+            ? 'pass --enrol TOKEN'
+            : 'ask the operator for a new token'
         process.exitCode = report(
-          new LexoraError(error.code, `the ledger does not admit this gateway (${error.code}); ${advice}`),
+          new LexoraError(
+            error.code,
+            `the ledger does not admit this gateway (${error.code}); ${advice}`,
+          ),
         )
         void shutDown(gateway.stop)
       },
@@ -56,6 +69,8 @@ async function start(flags: GatewayFlags): Promise<void> {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  // Only with an IPC channel: whoever started us is gone, so nobody would stop us later.
+  process.on('disconnect', onSignal)
   const onCrash = (error: unknown): void => {
     log.fatal({ err: error }, 'unexpected failure')
     process.exitCode = EXIT.failure
@@ -64,7 +79,9 @@ async function start(flags: GatewayFlags): Promise<void> {
   process.on('uncaughtException', onCrash)
   process.on('unhandledRejection', onCrash)
   const { peerId, url } = gateway
-  process.stdout.write(`${JSON.stringify({ event: 'ready', peerId, url, addresses: gateway.addresses() })}\n`)
+  process.stdout.write(
+    `${JSON.stringify({ event: 'ready', peerId, url, addresses: gateway.addresses() })}\n`,
+  )
 }
 
 /** Stops for good: a part that hangs does not keep the process. */
@@ -90,10 +107,21 @@ program
   .description('runs the gateway in the foreground')
   .option('--home <dir>', 'folder for key and outbox (LEXORA_GATEWAY_HOME)')
   .option('--network <file>', 'the network file (LEXORA_NETWORK)')
-  .option('--http-host <host>', 'where clients connect; default 127.0.0.1 (LEXORA_GATEWAY_HTTP_HOST)')
+  .option(
+    '--http-host <host>',
+    'where clients connect; default 127.0.0.1 (LEXORA_GATEWAY_HTTP_HOST)',
+  )
   .option('--http-port <port>', 'default 8080 (LEXORA_GATEWAY_HTTP_PORT)')
-  .option('--listen <multiaddr>', 'where peers connect; repeatable (LEXORA_GATEWAY_LISTEN)', collect)
-  .option('--announce <multiaddr>', 'what peers are told instead; repeatable (LEXORA_GATEWAY_ANNOUNCE)', collect)
+  .option(
+    '--listen <multiaddr>',
+    'where peers connect; repeatable (LEXORA_GATEWAY_LISTEN)',
+    collect,
+  )
+  .option(
+    '--announce <multiaddr>',
+    'what peers are told instead; repeatable (LEXORA_GATEWAY_ANNOUNCE)',
+    collect,
+  )
   .option('--enrol <token>', 'enrolment token, needed once (LEXORA_ENROL_TOKEN)')
   .option('--log-level <level>', 'debug, info, warn, error or silent (LEXORA_LOG_LEVEL)')
   .action(start)

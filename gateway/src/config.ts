@@ -42,10 +42,16 @@ const schema = z.object({
     .min(0, '--http-port must be from 0 to 65535')
     .max(65_535, '--http-port must be from 0 to 65535')
     .default(8080),
-  listen: z.array(z.string().startsWith('/', '--listen must be a multiaddress such as /ip4/0.0.0.0/tcp/4001')),
-  announce: z.array(z.string().startsWith('/', '--announce must be a multiaddress')),
+  listen: z
+    .array(
+      z.string().startsWith('/', '--listen must be a multiaddress such as /ip4/0.0.0.0/tcp/4001'),
+    )
+    .default(['/ip4/0.0.0.0/tcp/4001']),
+  announce: z.array(z.string().startsWith('/', '--announce must be a multiaddress')).default([]),
   enrol: z.string().min(1).optional(),
-  logLevel: z.enum(LOG_LEVELS, { error: `--log-level must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
+  logLevel: z
+    .enum(LOG_LEVELS, { error: `--log-level must be one of ${LOG_LEVELS.join(', ')}` })
+    .default('info'),
 })
 
 /**
@@ -53,19 +59,12 @@ const schema = z.object({
  * Throws `invalid_request` with every problem at once, in the operator's terms.
  */
 export async function readConfig(flags: GatewayFlags): Promise<GatewayConfig> {
-  const env = process.env
-  const parsed = schema.safeParse({
-    home: flags.home ?? env['LEXORA_GATEWAY_HOME'],
-    network: flags.network ?? env['LEXORA_NETWORK'],
-    httpHost: flags.httpHost ?? env['LEXORA_GATEWAY_HTTP_HOST'],
-    httpPort: flags.httpPort ?? env['LEXORA_GATEWAY_HTTP_PORT'],
-    listen: flags.listen ?? listOf(env['LEXORA_GATEWAY_LISTEN']) ?? ['/ip4/0.0.0.0/tcp/4001'],
-    announce: flags.announce ?? listOf(env['LEXORA_GATEWAY_ANNOUNCE']) ?? [],
-    enrol: flags.enrol ?? env['LEXORA_ENROL_TOKEN'],
-    logLevel: flags.logLevel ?? env['LEXORA_LOG_LEVEL'],
-  })
+  const parsed = schema.safeParse({ ...environment(), ...given(flags) })
   if (!parsed.success) {
-    throw new LexoraError('invalid_request', parsed.error.issues.map((issue) => issue.message).join('; '))
+    throw new LexoraError(
+      'invalid_request',
+      parsed.error.issues.map((issue) => issue.message).join('; '),
+    )
   }
   const { home, network, httpHost, httpPort, listen, announce, enrol, logLevel } = parsed.data
   return {
@@ -87,6 +86,28 @@ export async function readNetworkFile(path: string): Promise<NetworkConfig> {
     const why = cause instanceof LexoraError ? cause.message : 'it cannot be read as JSON'
     throw new LexoraError('invalid_request', `${path}: ${why}`, { cause })
   }
+}
+
+/** The environment under the names of the flags. */
+function environment(): GatewayFlags {
+  const { env } = process
+  return given({
+    home: env['LEXORA_GATEWAY_HOME'],
+    network: env['LEXORA_NETWORK'],
+    httpHost: env['LEXORA_GATEWAY_HTTP_HOST'],
+    httpPort: env['LEXORA_GATEWAY_HTTP_PORT'],
+    listen: listOf(env['LEXORA_GATEWAY_LISTEN']),
+    announce: listOf(env['LEXORA_GATEWAY_ANNOUNCE']),
+    enrol: env['LEXORA_ENROL_TOKEN'],
+    logLevel: env['LEXORA_LOG_LEVEL'],
+  })
+}
+
+/** Only what was given, so that one source does not hide another behind `undefined`. */
+function given(
+  values: { [Key in keyof GatewayFlags]: GatewayFlags[Key] | undefined },
+): GatewayFlags {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 }
 
 function listOf(text: string | undefined): string[] | undefined {

@@ -1,21 +1,34 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createSigner, GATEWAY_TOPIC, LexoraError, LOAD_TOPICS } from '@lexora/protocol'
-import { createLedgerClient, createMeshHost, loadOrCreateKey, seedOfKey } from '@lexora/protocol/mesh'
+import {
+  createSigner,
+  GATEWAY_TOPIC,
+  LexoraError,
+  LOAD_TOPICS,
+  type Signer,
+} from '@lexora/protocol'
+import {
+  createLedgerClient,
+  createMeshHost,
+  type LedgerClient,
+  loadOrCreateKey,
+  type MeshHost,
+  seedOfKey,
+} from '@lexora/protocol/mesh'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { createBackend } from './backend.ts'
-import { createLeases } from './billing/leases.ts'
-import { createLedger } from './billing/ledger.ts'
-import { createPriceBook } from './billing/price-book.ts'
-import { createSettlements } from './billing/settlements.ts'
+import { createLeases, type Leases } from './billing/leases.ts'
+import { createLedger, type Ledger } from './billing/ledger.ts'
+import { createPriceBook, type PriceBook } from './billing/price-book.ts'
+import { createSettlements, type Settlements } from './billing/settlements.ts'
 import type { GatewayConfig } from './config.ts'
 import { createDispatcher } from './dispatch/dispatcher.ts'
 import { createHttpApp } from './http/app.ts'
 import { createDiscovery } from './mesh/discovery.ts'
 import { createProviders } from './mesh/providers.ts'
-import { createDirectory } from './routing/directory.ts'
+import { createDirectory, type Directory } from './routing/directory.ts'
 
 /** What this build calls itself to peers. */
 const SOFTWARE = 'lexora-gateway/0.1.0'
@@ -42,7 +55,10 @@ export interface GatewayComponents {
  * Builds and starts a gateway: the only place where its parts meet.
  * Throws `conflict` for a taken port or a home in use, and what the key file or the mesh host throw.
  */
-export async function startGateway(components: GatewayComponents, config: GatewayConfig): Promise<Gateway> {
+export async function startGateway(
+  components: GatewayComponents,
+  config: GatewayConfig,
+): Promise<Gateway> {
   const closers: (() => unknown)[] = []
   const stop = async (): Promise<void> => {
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()
@@ -55,17 +71,59 @@ export async function startGateway(components: GatewayComponents, config: Gatewa
   }
 }
 
-/** Starts the parts from the bottom up; `closers` gathers what undoes it. */
+/** Undoes what was started, in reverse order. */
+type Closers = (() => unknown)[]
+
+/** The parts that speak to the network: the mesh host, the ledger and what is kept for it. */
+interface NetworkParts {
+  signer: Signer
+  host: MeshHost
+  client: LedgerClient
+  ledger: Ledger
+  settlements: Settlements
+  leases: Leases
+  prices: PriceBook
+}
+
+const clock = (): number => Date.now()
+const random = (): number => Math.random()
+
 async function assemble(
+  components: GatewayComponents,
+  config: GatewayConfig,
+  closers: Closers,
+): Promise<Omit<Gateway, 'stop'>> {
+  const { log } = components
+  const parts = await startNetworkParts(components, config, closers)
+  const { client, ledger, prices, host } = parts
+  const directory = await startDirectory(
+    parts,
+    { log, ledgerPeerId: config.network.ledger.peerId },
+    closers,
+  )
+  const backend = createBackend({
+    ledger,
+    dispatcher: createDispatcher({ ...parts, directory, clock, random, log }),
+    directory,
+    prices: () => prices.current(),
+    hasCertificate: () => client.certificate() !== undefined,
+    clock,
+  })
+  client.start()
+  const app = createHttpApp({ backend, log: log.child({ part: 'http' }), newRequestId })
+  closers.push(() => app.close())
+  const url = await listen(app, config.http)
+  return { peerId: host.peerId, addresses: () => host.addresses(), url }
+}
+
+/** Everything below the directory; the ledger client is made but not started. */
+async function startNetworkParts(
   { log, onRefused }: GatewayComponents,
   config: GatewayConfig,
-  closers: (() => unknown)[],
-): Promise<Omit<Gateway, 'stop'>> {
-  const clock = (): number => Date.now()
+  closers: Closers,
+): Promise<NetworkParts> {
   await mkdir(config.home, { recursive: true, mode: 0o700 })
   const privateKey = await loadOrCreateKey(join(config.home, 'peer.key'))
-  const signer = createSigner(seedOfKey(privateKey))
-
   const host = await createMeshHost(
     { log: log.child({ part: 'mesh' }) },
     {
@@ -81,8 +139,8 @@ async function assemble(
   closers.push(() => host.stop())
   await host.start()
 
-  const { peerId: ledgerPeerId } = config.network.ledger
   const prices = createPriceBook({ log })
+  const { enrolmentToken } = config
   const client = createLedgerClient(
     { host, log: log.child({ part: 'ledger' }), clock },
     {
@@ -90,60 +148,55 @@ async function assemble(
       role: 'gateway',
       software: SOFTWARE,
       notices: prices.notices,
-      ...(config.enrolmentToken === undefined ? {} : { enrolmentToken: config.enrolmentToken }),
+      ...(enrolmentToken === undefined ? {} : { enrolmentToken }),
     },
   )
+  closers.push(() => client.stop())
   const ledger = createLedger(client)
+  client.onRefused(onRefused)
+  client.onCertificate(() => prices.refresh(ledger))
+
   const settlements = createSettlements(
     { ledger, log: log.child({ part: 'settlements' }) },
     { path: join(config.home, 'settlements') },
   )
   await settlements.start()
   closers.push(() => settlements.stop())
-  client.onRefused(onRefused)
-  client.onCertificate(() => prices.refresh(ledger))
-  closers.push(() => client.stop())
-  client.start()
-
   const leases = createLeases({ ledger, log })
   leases.start()
   closers.push(() => leases.stop())
+  return {
+    signer: createSigner(seedOfKey(privateKey)),
+    host,
+    client,
+    ledger,
+    settlements,
+    leases,
+    prices,
+  }
+}
 
+/** The live directory: providers that dial in, and those that discovery finds once this gateway is a member. */
+async function startDirectory(
+  { host, client, prices }: NetworkParts,
+  { log, ledgerPeerId }: { log: Logger; ledgerPeerId: string },
+  closers: Closers,
+): Promise<Directory> {
+  const certificate = (): Uint8Array | undefined => client.certificate()
+  const models = (): string[] => prices.current()?.models.map(({ model }) => model) ?? []
   const directory = createDirectory({ clock })
   const providers = createProviders(
-    { host, directory, log: log.child({ part: 'providers' }), clock, certificate: () => client.certificate() },
+    { host, directory, log: log.child({ part: 'providers' }), clock, certificate },
     { ledgerPeerId, software: SOFTWARE },
   )
   await providers.serve()
   const discovery = createDiscovery(
-    {
-      host,
-      directory,
-      providers,
-      log,
-      clock,
-      certificate: () => client.certificate(),
-      models: () => prices.current()?.models.map(({ model }) => model) ?? [],
-    },
+    { host, directory, providers, log, clock, certificate, models },
     { ledgerPeerId },
   )
   closers.push(() => discovery.stop())
   client.onCertificate(() => discovery.start())
-
-  const random = (): number => Math.random()
-  const dispatcher = createDispatcher({ ledger, directory, settlements, leases, signer, clock, random, log })
-  const backend = createBackend({
-    ledger,
-    dispatcher,
-    directory,
-    prices: () => prices.current(),
-    hasCertificate: () => client.certificate() !== undefined,
-    clock,
-  })
-  const app = createHttpApp({ backend, log: log.child({ part: 'http' }), newRequestId })
-  closers.push(() => app.close())
-  const url = await listen(app, config.http)
-  return { peerId: host.peerId, addresses: () => host.addresses(), url }
+  return directory
 }
 
 function newRequestId(): string {
@@ -155,6 +208,10 @@ async function listen(app: FastifyInstance, address: GatewayConfig['http']): Pro
     return await app.listen(address)
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
-    throw new LexoraError('conflict', `port ${address.port} on ${address.host} is taken by another program`, { cause })
+    throw new LexoraError(
+      'conflict',
+      `port ${address.port} on ${address.host} is taken by another program`,
+      { cause },
+    )
   }
 }

@@ -8,15 +8,15 @@ import {
   RECORD_BYTES_MAX,
   SHORT_TEXT_LENGTH_MAX,
 } from './constants.ts'
-import { open, seal, type Signer } from './envelope.ts'
+import { open, type Signer, seal } from './envelope.ts'
 import { LexoraError } from './errors.ts'
 import { addressList, type LoadHeartbeat, loadFromWire } from './load.ts'
 import { bytesOf, bytesUpTo, count, list, real, text, timeMs, word } from './wire/check.ts'
 import { type Codec, codec, view } from './wire/codec.ts'
 import {
   CapabilityRecord as Generated,
-  type ModelOffer as GeneratedOffer,
   SessionHello as GeneratedHello,
+  type ModelOffer as GeneratedOffer,
 } from './wire/generated/records.ts'
 
 /** Bytes of a SHA-256. */
@@ -78,9 +78,18 @@ function offerFromWire(raw: GeneratedOffer): ModelOffer {
     contextTokens: count(raw.contextTokens, 'contextTokens', CONTEXT_MAX, 1),
     modality: word(raw.modality, 'modality', MODALITIES),
     slots: count(raw.slots, 'slots', SLOTS_MAX, 1),
-    prefillTokensPerSecond: real(raw.prefillTokensPerSecond, 'prefillTokensPerSecond', 0, SPEED_MAX),
+    prefillTokensPerSecond: real(
+      raw.prefillTokensPerSecond,
+      'prefillTokensPerSecond',
+      0,
+      SPEED_MAX,
+    ),
     decodeTokensPerSecond: real(raw.decodeTokensPerSecond, 'decodeTokensPerSecond', 0, SPEED_MAX),
-    priceMultiplierBasisPoints: count(raw.priceMultiplierBasisPoints, 'priceMultiplier', MULTIPLIER_MAX),
+    priceMultiplierBasisPoints: count(
+      raw.priceMultiplierBasisPoints,
+      'priceMultiplier',
+      MULTIPLIER_MAX,
+    ),
   }
 }
 
@@ -115,7 +124,9 @@ export const helloCodec: Codec<SessionHello> = codec(GeneratedHello, {
     certificate: view(value.certificate),
     software: value.software,
     ...(value.capability === undefined ? {} : { capability: view(value.capability) }),
-    ...(value.load === undefined ? {} : { load: { ...value.load, bootId: view(value.load.bootId) } }),
+    ...(value.load === undefined
+      ? {}
+      : { load: { ...value.load, bootId: view(value.load.bootId) } }),
   }),
   fromWire: (raw) => ({
     certificate: bytesUpTo(raw.certificate, 'certificate', RECORD_BYTES_MAX, 0),
@@ -143,7 +154,10 @@ export function checkCapability(
   const { payload, signedBy } = open('lexora-capability', bytes)
   const record = capabilityCodec.decode(payload)
   if (signedBy !== record.peerId || record.peerId !== check.peerId) {
-    throw new LexoraError('signature_invalid', 'a capability record must be signed by the peer that it describes')
+    throw new LexoraError(
+      'signature_invalid',
+      'a capability record must be signed by the peer that it describes',
+    )
   }
   if (record.expiresAtMs < check.nowMs - CLOCK_SKEW_MS) {
     throw new LexoraError('expired', 'the capability record has expired')

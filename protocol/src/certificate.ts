@@ -5,7 +5,7 @@ import {
   RECORD_BYTES_MAX,
   SHORT_TEXT_LENGTH_MAX,
 } from './constants.ts'
-import { open, seal, type Signer } from './envelope.ts'
+import { open, type Signer, seal } from './envelope.ts'
 import { LexoraError } from './errors.ts'
 import { count, text, timeMs, word } from './wire/check.ts'
 import { type Codec, codec } from './wire/codec.ts'
@@ -65,7 +65,10 @@ export interface CertificateCheck {
  * take the clock skew), and for the expected peer and role.
  * Throws `malformed`, `signature_invalid`, `expired` or `not_a_member`.
  */
-export function checkCertificate(bytes: Uint8Array, check: CertificateCheck): MembershipCertificate {
+export function checkCertificate(
+  bytes: Uint8Array,
+  check: CertificateCheck,
+): MembershipCertificate {
   const { payload, signedBy } = open('lexora-certificate', bytes)
   if (signedBy !== check.ledgerPeerId) {
     throw new LexoraError('not_a_member', 'the certificate was not signed by this network’s ledger')
@@ -74,16 +77,26 @@ export function checkCertificate(bytes: Uint8Array, check: CertificateCheck): Me
   if (certificate.notAfterMs - certificate.notBeforeMs > CERTIFICATE_LIFETIME_MS + CLOCK_SKEW_MS) {
     throw new LexoraError('malformed', 'the certificate lives longer than certificates may')
   }
-  if (check.nowMs > certificate.notAfterMs + CLOCK_SKEW_MS || check.nowMs < certificate.notBeforeMs - CLOCK_SKEW_MS) {
+  if (
+    check.nowMs > certificate.notAfterMs + CLOCK_SKEW_MS ||
+    check.nowMs < certificate.notBeforeMs - CLOCK_SKEW_MS
+  ) {
     throw new LexoraError('expired', 'the certificate is not in force at this time', {
-      facts: { notBeforeMs: certificate.notBeforeMs, notAfterMs: certificate.notAfterMs, nowMs: check.nowMs },
+      facts: {
+        notBeforeMs: certificate.notBeforeMs,
+        notAfterMs: certificate.notAfterMs,
+        nowMs: check.nowMs,
+      },
     })
   }
   if (check.peerId !== undefined && certificate.peerId !== check.peerId) {
     throw new LexoraError('not_a_member', 'the certificate belongs to another peer')
   }
   if (check.role !== undefined && certificate.role !== check.role) {
-    throw new LexoraError('not_a_member', `the certificate is for a ${certificate.role}, not a ${check.role}`)
+    throw new LexoraError(
+      'not_a_member',
+      `the certificate is for a ${certificate.role}, not a ${check.role}`,
+    )
   }
   return certificate
 }

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { RECORD_BYTES_MAX } from './constants.ts'
 import { LexoraError } from './errors.ts'
-import { peerIdOf, PUBLIC_KEY_BYTES } from './peer-id.ts'
+import { PUBLIC_KEY_BYTES, peerIdOf } from './peer-id.ts'
 import { bytesOf, bytesUpTo } from './wire/check.ts'
 import { type Codec, codec, view } from './wire/codec.ts'
 import { SignedEnvelope as Generated } from './wire/generated/records.ts'
@@ -57,7 +57,11 @@ const PUBLIC_KEY_DER = Buffer.from('302a300506032b6570032100', 'hex')
 /** A signer for a 32-byte Ed25519 seed. */
 export function createSigner(seed: Uint8Array): Signer {
   bytesOf(seed, 'seed', SEED_BYTES)
-  const key = createPrivateKey({ key: Buffer.concat([PRIVATE_KEY_DER, seed]), format: 'der', type: 'pkcs8' })
+  const key = createPrivateKey({
+    key: Buffer.concat([PRIVATE_KEY_DER, seed]),
+    format: 'der',
+    type: 'pkcs8',
+  })
   const spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
   const publicKey = new Uint8Array(spki.subarray(PUBLIC_KEY_DER.length))
   return {
@@ -81,10 +85,16 @@ export function seal(signer: Signer, domain: SignatureDomain, payload: Uint8Arra
  * Throws `malformed`, `frame_too_large` or `signature_invalid`. Returns the payload and the signer's peer id;
  * whether that signer may say such a thing is the caller's question.
  */
-export function open(domain: SignatureDomain, bytes: Uint8Array): { payload: Uint8Array; signedBy: string } {
+export function open(
+  domain: SignatureDomain,
+  bytes: Uint8Array,
+): { payload: Uint8Array; signedBy: string } {
   const envelope = signedEnvelopeCodec.decode(bytes)
   if (!isSignedBy(envelope.publicKey, domain, envelope.payload, envelope.signature)) {
-    throw new LexoraError('signature_invalid', `the signature of a ${domain} statement does not match`)
+    throw new LexoraError(
+      'signature_invalid',
+      `the signature of a ${domain} statement does not match`,
+    )
   }
   return { payload: envelope.payload, signedBy: peerIdOf(envelope.publicKey) }
 }
@@ -96,12 +106,17 @@ export function isSignedBy(
   payload: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  if (publicKey.byteLength !== PUBLIC_KEY_BYTES || signature.byteLength !== SIGNATURE_BYTES) return false
+  if (publicKey.byteLength !== PUBLIC_KEY_BYTES || signature.byteLength !== SIGNATURE_BYTES)
+    return false
   return verify(null, signedBytes(domain, payload), keyObject(publicKey), signature)
 }
 
 function keyObject(publicKey: Uint8Array): KeyObject {
-  return createPublicKey({ key: Buffer.concat([PUBLIC_KEY_DER, publicKey]), format: 'der', type: 'spki' })
+  return createPublicKey({
+    key: Buffer.concat([PUBLIC_KEY_DER, publicKey]),
+    format: 'der',
+    type: 'spki',
+  })
 }
 
 function signedBytes(domain: SignatureDomain, payload: Uint8Array): Uint8Array {

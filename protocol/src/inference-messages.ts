@@ -71,7 +71,9 @@ function chatFromWire(raw: GeneratedChat): ChatRequest {
     messages: list(raw.messages, 'messages', MESSAGES_MAX, 1).map((message) => ({
       role: word(message.role, 'role', ROLES),
       content: message.content,
-      ...(message.name === undefined ? {} : { name: text(message.name, 'name', SHORT_TEXT_LENGTH_MAX) }),
+      ...(message.name === undefined
+        ? {}
+        : { name: text(message.name, 'name', SHORT_TEXT_LENGTH_MAX) }),
     })),
     sampling: {
       temperature: real(sampling.temperature, 'temperature', 0, 2),
@@ -82,7 +84,9 @@ function chatFromWire(raw: GeneratedChat): ChatRequest {
       ...(sampling.seed === undefined ? {} : { seed: count(sampling.seed, 'seed', UINT32_MAX) }),
     },
     maxTokens: count(raw.maxTokens, 'maxTokens', MAX_TOKENS_MAX, 1),
-    stop: list(raw.stop, 'stop', STOP_TEXTS_MAX).map((stop) => text(stop, 'stop', STOP_TEXT_LENGTH_MAX)),
+    stop: list(raw.stop, 'stop', STOP_TEXTS_MAX).map((stop) =>
+      text(stop, 'stop', STOP_TEXT_LENGTH_MAX),
+    ),
   }
 }
 
@@ -121,9 +125,11 @@ export const inferRequestCodec: Codec<InferRequest> = codec(GeneratedRequest, {
 export const inferEventCodec: Codec<InferEvent> = codec(GeneratedEvent, {
   name: 'inference event',
   bytesMax: TOKENS_BYTES_MAX,
-  toWire: ({ kind, ...value }) => (kind === 'accept' ? { accept: value } : { tokens: value }) as GeneratedEvent,
+  toWire: ({ kind, ...value }) =>
+    (kind === 'accept' ? { accept: value } : { tokens: value }) as GeneratedEvent,
   fromWire: (raw) => {
-    if (raw.tokens !== undefined && raw.accept !== undefined) refuse('event', 'must be one of accept and tokens')
+    if (raw.tokens !== undefined && raw.accept !== undefined)
+      refuse('event', 'must be one of accept and tokens')
     if (raw.tokens !== undefined) {
       return {
         kind: 'tokens',
@@ -146,7 +152,11 @@ export const inferEventCodec: Codec<InferEvent> = codec(GeneratedEvent, {
 export const inferTerminalCodec: Codec<InferTerminal> = codec(GeneratedTerminal, {
   name: 'terminal frame',
   bytesMax: TOKENS_BYTES_MAX,
-  toWire: (value) => ({ finishReason: value.finishReason, ...value.usage, receipt: view(value.receipt) }),
+  toWire: (value) => ({
+    finishReason: value.finishReason,
+    ...value.usage,
+    receipt: view(value.receipt),
+  }),
   fromWire: (raw) => {
     const promptTokens = count(raw.promptTokens, 'promptTokens', UINT32_MAX)
     return {
@@ -170,7 +180,8 @@ export function promptTokensBound(request: ChatRequest): number {
   for (const message of request.messages) {
     bytes += Buffer.byteLength(message.content) + Buffer.byteLength(message.name ?? '')
   }
-  const bound = bytes + request.messages.length * TEMPLATE_TOKENS_PER_MESSAGE + TEMPLATE_TOKENS_PER_PROMPT
+  const bound =
+    bytes + request.messages.length * TEMPLATE_TOKENS_PER_MESSAGE + TEMPLATE_TOKENS_PER_PROMPT
   assert(Number.isSafeInteger(bound), 'a prompt bound is a whole number')
   return bound
 }

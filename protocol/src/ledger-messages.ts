@@ -1,3 +1,4 @@
+import { SHA256_BYTES } from './capability.ts'
 import {
   HOLDS_PER_RENEWAL_MAX,
   LEDGER_MESSAGE_BYTES_MAX,
@@ -6,12 +7,11 @@ import {
   RECORD_BYTES_MAX,
   SHORT_TEXT_LENGTH_MAX,
 } from './constants.ts'
-import { SHA256_BYTES } from './capability.ts'
 import type { NanoUsd } from './money.ts'
 import type { PriceList } from './price.ts'
 import { REQUEST_ID_BYTES } from './voucher.ts'
 import { amount, bytesOf, bytesUpTo, count, list, text, timeMs, word } from './wire/check.ts'
-import { type Codec, codec, type CodecRules, type GeneratedCodec, view } from './wire/codec.ts'
+import { type Codec, type CodecRules, codec, type GeneratedCodec, view } from './wire/codec.ts'
 import * as wire from './wire/generated/ledger.ts'
 
 /** Methods of the ledger's session protocol. */
@@ -126,11 +126,16 @@ export const enrolRequestCodec: Codec<{ token: string }> = message(wire.EnrolReq
 })
 
 /** Answer to an enrolment or a renewal: a sealed membership certificate. */
-export const certificateResponseCodec: Codec<{ certificate: Uint8Array }> = message(wire.CertificateResponse, {
-  name: 'certificate response',
-  toWire: (value) => ({ certificate: view(value.certificate) }),
-  fromWire: (raw) => ({ certificate: bytesUpTo(raw.certificate, 'certificate', RECORD_BYTES_MAX) }),
-})
+export const certificateResponseCodec: Codec<{ certificate: Uint8Array }> = message(
+  wire.CertificateResponse,
+  {
+    name: 'certificate response',
+    toWire: (value) => ({ certificate: view(value.certificate) }),
+    fromWire: (raw) => ({
+      certificate: bytesUpTo(raw.certificate, 'certificate', RECORD_BYTES_MAX),
+    }),
+  },
+)
 
 /** Wire form of {@link AuthoriseRequest}. */
 export const authoriseRequestCodec: Codec<AuthoriseRequest> = message(wire.AuthoriseRequest, {
@@ -190,11 +195,16 @@ export const voidRequestCodec: Codec<{ holdId: string }> = message(wire.VoidRequ
 })
 
 /** Renews the leases of running requests. */
-export const renewHoldsRequestCodec: Codec<{ holdIds: string[] }> = message(wire.RenewHoldsRequest, {
-  name: 'renew request',
-  toWire: (value) => value,
-  fromWire: (raw) => ({ holdIds: list(raw.holdIds, 'holdIds', HOLDS_PER_RENEWAL_MAX).map(holdId) }),
-})
+export const renewHoldsRequestCodec: Codec<{ holdIds: string[] }> = message(
+  wire.RenewHoldsRequest,
+  {
+    name: 'renew request',
+    toWire: (value) => value,
+    fromWire: (raw) => ({
+      holdIds: list(raw.holdIds, 'holdIds', HOLDS_PER_RENEWAL_MAX).map(holdId),
+    }),
+  },
+)
 
 /** Wire form of {@link RenewHoldsResponse}. */
 export const renewHoldsResponseCodec: Codec<RenewHoldsResponse> = message(wire.RenewHoldsResponse, {

@@ -10,8 +10,8 @@ import {
 import { bytesOf, bytesUpTo, count, list, present, real, text, timeMs } from './wire/check.ts'
 import { type Codec, codec, view } from './wire/codec.ts'
 import {
-  GatewayAnnouncement as GeneratedGateway,
   LoadAnnouncement as GeneratedAnnouncement,
+  GatewayAnnouncement as GeneratedGateway,
   LoadHeartbeat as GeneratedLoad,
 } from './wire/generated/records.ts'
 
@@ -70,7 +70,12 @@ export function loadFromWire(raw: GeneratedLoad): LoadHeartbeat {
       slotsBusy: count(model.slotsBusy, 'slotsBusy', SLOTS_MAX),
       slots: count(model.slots, 'slots', SLOTS_MAX),
       queueLength: count(model.queueLength, 'queueLength', QUEUE_MAX),
-      decodeTokensPerSecond: real(model.decodeTokensPerSecond, 'decodeTokensPerSecond', 0, SPEED_MAX),
+      decodeTokensPerSecond: real(
+        model.decodeTokensPerSecond,
+        'decodeTokensPerSecond',
+        0,
+        SPEED_MAX,
+      ),
     })),
   }
 }
@@ -115,7 +120,9 @@ export const gatewayAnnouncementCodec: Codec<GatewayAnnouncement> = codec(Genera
 
 /** Textual multiaddresses of one peer, bounded; whether each parses is the dialler's question. */
 export function addressList(addresses: string[]): string[] {
-  return list(addresses, 'addresses', ADDRESSES_MAX).map((address) => text(address, 'address', ADDRESS_LENGTH_MAX))
+  return list(addresses, 'addresses', ADDRESSES_MAX).map((address) =>
+    text(address, 'address', ADDRESS_LENGTH_MAX),
+  )
 }
 
 /** DHT rendezvous key for the providers of a model. */

@@ -15,7 +15,10 @@ export function formatUsd(amount: NanoUsd): string {
   const sign = amount < 0n ? '-' : ''
   const absolute = amount < 0n ? -amount : amount
   const whole = absolute / NANO_USD_PER_USD
-  const fraction = (absolute % NANO_USD_PER_USD).toString().padStart(9, '0').replace(/0{1,7}$/, '')
+  const fraction = (absolute % NANO_USD_PER_USD)
+    .toString()
+    .padStart(9, '0')
+    .replace(/0{1,7}$/, '')
   return `${sign}$${whole}.${fraction}`
 }
 

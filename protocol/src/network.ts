@@ -1,4 +1,9 @@
-import { ADDRESS_LENGTH_MAX, ADDRESSES_MAX, PEER_ID_LENGTH_MAX, SHORT_TEXT_LENGTH_MAX } from './constants.ts'
+import {
+  ADDRESS_LENGTH_MAX,
+  ADDRESSES_MAX,
+  PEER_ID_LENGTH_MAX,
+  SHORT_TEXT_LENGTH_MAX,
+} from './constants.ts'
 import { LexoraError } from './errors.ts'
 import { publicKeyOf } from './peer-id.ts'
 import { list, refuse, text } from './wire/check.ts'
@@ -20,7 +25,11 @@ export function parseNetworkConfig(json: unknown): NetworkConfig {
   try {
     const root = object(json, 'network file')
     const ledger = object(root['ledger'], 'ledger')
-    const peerId = text(string(ledger['peerId'], 'ledger.peerId'), 'ledger.peerId', PEER_ID_LENGTH_MAX)
+    const peerId = text(
+      string(ledger['peerId'], 'ledger.peerId'),
+      'ledger.peerId',
+      PEER_ID_LENGTH_MAX,
+    )
     publicKeyOf(peerId)
     return {
       name: text(string(root['name'], 'name'), 'name', SHORT_TEXT_LENGTH_MAX),
@@ -29,12 +38,15 @@ export function parseNetworkConfig(json: unknown): NetworkConfig {
     }
   } catch (cause) {
     if (!(cause instanceof LexoraError)) throw cause
-    throw new LexoraError('invalid_request', `the network file is not valid: ${cause.message}`, { cause })
+    throw new LexoraError('invalid_request', `the network file is not valid: ${cause.message}`, {
+      cause,
+    })
   }
 }
 
 function object(value: unknown, field: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse(field, 'must be an object')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    refuse(field, 'must be an object')
   return value as Record<string, unknown>
 }
 
@@ -46,6 +58,8 @@ function addresses(value: unknown, field: string, min: number): string[] {
   if (!Array.isArray(value)) refuse(field, 'must be a list of multiaddresses')
   return list(value as unknown[], field, ADDRESSES_MAX, min).map((item) => {
     const address = text(string(item, field), field, ADDRESS_LENGTH_MAX)
-    return address.startsWith('/') ? address : refuse(field, 'must hold multiaddresses such as /ip4/127.0.0.1/tcp/4001')
+    return address.startsWith('/')
+      ? address
+      : refuse(field, 'must hold multiaddresses such as /ip4/127.0.0.1/tcp/4001')
   })
 }

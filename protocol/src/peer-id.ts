@@ -24,7 +24,8 @@ export function peerIdOf(publicKey: Uint8Array): string {
 export function publicKeyOf(peerId: string): Uint8Array {
   const bytes = decode(peerId)
   const matches =
-    bytes?.length === PREFIX.length + PUBLIC_KEY_BYTES && PREFIX.every((byte, index) => bytes[index] === byte)
+    bytes?.length === PREFIX.length + PUBLIC_KEY_BYTES &&
+    PREFIX.every((byte, index) => bytes[index] === byte)
   if (bytes === undefined || !matches) {
     throw new LexoraError('malformed', 'a peer id must be that of an Ed25519 key (12D3KooW…)')
   }

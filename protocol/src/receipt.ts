@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto'
+import { SHA256_BYTES } from './capability.ts'
 import {
   MODEL_ID_LENGTH_MAX,
   PEER_ID_LENGTH_MAX,
   RECORD_BYTES_MAX,
   SHORT_TEXT_LENGTH_MAX,
 } from './constants.ts'
-import { isSignedBy, open, seal, SIGNATURE_BYTES, type Signer } from './envelope.ts'
+import { isSignedBy, open, SIGNATURE_BYTES, type Signer, seal } from './envelope.ts'
 import { LexoraError } from './errors.ts'
 import type { FinishReason, Usage } from './inference.ts'
 import { publicKeyOf } from './peer-id.ts'
-import { SHA256_BYTES } from './capability.ts'
 import { REQUEST_ID_BYTES } from './voucher.ts'
 import { bytesOf, bytesUpTo, count, refuse, text, timeMs, word } from './wire/check.ts'
 import { type Codec, codec, view } from './wire/codec.ts'
 import {
-  CountersignedReceipt as GeneratedCountersigned,
   Receipt as Generated,
+  CountersignedReceipt as GeneratedCountersigned,
 } from './wire/generated/inference.ts'
 
 /** Every finish reason, for checking what a peer says. */
@@ -60,7 +60,8 @@ export const receiptCodec: Codec<Receipt> = codec(Generated, {
     const promptTokens = count(raw.promptTokens, 'promptTokens', UINT32_MAX)
     const tokenStart = count(raw.tokenStart, 'tokenStart', UINT32_MAX)
     const tokenEnd = count(raw.tokenEnd, 'tokenEnd', UINT32_MAX, tokenStart)
-    if (raw.completionTokens !== tokenEnd - tokenStart) refuse('completionTokens', 'must equal the token range')
+    if (raw.completionTokens !== tokenEnd - tokenStart)
+      refuse('completionTokens', 'must equal the token range')
     return {
       holdId: text(raw.holdId, 'holdId', SHORT_TEXT_LENGTH_MAX),
       requestId: bytesOf(raw.requestId, 'requestId', REQUEST_ID_BYTES),
@@ -95,20 +96,25 @@ export interface CountersignedReceipt {
 }
 
 /** Wire form of {@link CountersignedReceipt}. */
-export const countersignedReceiptCodec: Codec<CountersignedReceipt> = codec(GeneratedCountersigned, {
-  name: 'countersigned receipt',
-  bytesMax: RECORD_BYTES_MAX + 2 * SIGNATURE_BYTES,
-  toWire: (value) => ({
-    receipt: view(value.receipt),
-    ...(value.gatewaySignature === undefined ? {} : { gatewaySignature: view(value.gatewaySignature) }),
-  }),
-  fromWire: (raw) => ({
-    receipt: bytesUpTo(raw.receipt, 'receipt', RECORD_BYTES_MAX),
-    ...(raw.gatewaySignature.byteLength === 0
-      ? {}
-      : { gatewaySignature: bytesOf(raw.gatewaySignature, 'gatewaySignature', SIGNATURE_BYTES) }),
-  }),
-})
+export const countersignedReceiptCodec: Codec<CountersignedReceipt> = codec(
+  GeneratedCountersigned,
+  {
+    name: 'countersigned receipt',
+    bytesMax: RECORD_BYTES_MAX + 2 * SIGNATURE_BYTES,
+    toWire: (value) => ({
+      receipt: view(value.receipt),
+      ...(value.gatewaySignature === undefined
+        ? {}
+        : { gatewaySignature: view(value.gatewaySignature) }),
+    }),
+    fromWire: (raw) => ({
+      receipt: bytesUpTo(raw.receipt, 'receipt', RECORD_BYTES_MAX),
+      ...(raw.gatewaySignature.byteLength === 0
+        ? {}
+        : { gatewaySignature: bytesOf(raw.gatewaySignature, 'gatewaySignature', SIGNATURE_BYTES) }),
+    }),
+  },
+)
 
 /** Signs a receipt: by the provider that delivered, or by the gateway for a provider that was lost. */
 export function sealReceipt(signer: Signer, receipt: Receipt): Uint8Array {
@@ -151,13 +157,24 @@ export function checkReceipt(bytes: Uint8Array): CheckedReceipt {
     const countersigned = countersignedReceiptCodec.decode(bytes)
     const { receipt, signedBy } = openReceipt(countersigned.receipt)
     const signedByProvider = signedBy === receipt.provider
-    if (!signedByProvider && signedBy !== receipt.gateway) refuse('receipt', 'must be signed by its provider or gateway')
+    if (!signedByProvider && signedBy !== receipt.gateway)
+      refuse('receipt', 'must be signed by its provider or gateway')
     const { gatewaySignature } = countersigned
     const countersignedByGateway =
       gatewaySignature !== undefined &&
-      isSignedBy(publicKeyOf(receipt.gateway), 'lexora-countersignature', countersigned.receipt, gatewaySignature)
-    if (gatewaySignature !== undefined && !countersignedByGateway) refuse('gatewaySignature', 'does not match')
-    return { receipt, signedByProvider, signedByGateway: countersignedByGateway || signedBy === receipt.gateway }
+      isSignedBy(
+        publicKeyOf(receipt.gateway),
+        'lexora-countersignature',
+        countersigned.receipt,
+        gatewaySignature,
+      )
+    if (gatewaySignature !== undefined && !countersignedByGateway)
+      refuse('gatewaySignature', 'does not match')
+    return {
+      receipt,
+      signedByProvider,
+      signedByGateway: countersignedByGateway || signedBy === receipt.gateway,
+    }
   } catch (cause) {
     throw new LexoraError('receipt_invalid', 'the receipt cannot be accepted', { cause })
   }

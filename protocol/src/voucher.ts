@@ -7,7 +7,7 @@ import {
   SHORT_TEXT_LENGTH_MAX,
   VOUCHER_LIFETIME_MS,
 } from './constants.ts'
-import { open, seal, type Signer } from './envelope.ts'
+import { open, type Signer, seal } from './envelope.ts'
 import { LexoraError } from './errors.ts'
 import type { NanoUsd } from './money.ts'
 import { amount, bytesOf, count, text, timeMs } from './wire/check.ts'

@@ -26,10 +26,16 @@ export function createLeases(components: { ledger: Ledger; log: Logger }): Lease
       try {
         const { openHoldIds } = await ledger.renewHolds(holdIds)
         if (openHoldIds.length < holdIds.length) {
-          log.warn({ lost: holdIds.length - openHoldIds.length }, 'some holds of running requests are closed')
+          log.warn(
+            { lost: holdIds.length - openHoldIds.length },
+            'some holds of running requests are closed',
+          )
         }
       } catch (error) {
-        log.warn({ code: errorCodeOf(error), holds: holdIds.length }, 'leases not renewed; the next turn tries again')
+        log.warn(
+          { code: errorCodeOf(error), holds: holdIds.length },
+          'leases not renewed; the next turn tries again',
+        )
       }
     }
   }

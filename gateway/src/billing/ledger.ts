@@ -3,18 +3,18 @@ import {
   type AuthoriseResponse,
   authoriseRequestCodec,
   authoriseResponseCodec,
-  keyInfoCodec,
   type KeyInfo,
+  keyInfoCodec,
   keyInfoRequestCodec,
   LEDGER_METHODS,
   type PriceList,
   priceListCodec,
-  renewHoldsRequestCodec,
   type RenewHoldsResponse,
+  renewHoldsRequestCodec,
   renewHoldsResponseCodec,
-  settleRequestCodec,
   type SettleRequest,
   type SettleResponse,
+  settleRequestCodec,
   settleResponseCodec,
   voidRequestCodec,
 } from '@lexora/protocol'
@@ -38,9 +38,17 @@ export interface Ledger {
 export function createLedger(client: LedgerClient): Ledger {
   return {
     authorise: (request) =>
-      client.call(LEDGER_METHODS.authorise, { request: authoriseRequestCodec, response: authoriseResponseCodec }, request),
+      client.call(
+        LEDGER_METHODS.authorise,
+        { request: authoriseRequestCodec, response: authoriseResponseCodec },
+        request,
+      ),
     settle: (request) =>
-      client.call(LEDGER_METHODS.settle, { request: settleRequestCodec, response: settleResponseCodec }, request),
+      client.call(
+        LEDGER_METHODS.settle,
+        { request: settleRequestCodec, response: settleResponseCodec },
+        request,
+      ),
     voidHold: (holdId) => client.send(LEDGER_METHODS.voidHold, voidRequestCodec, { holdId }),
     renewHolds: (holdIds) =>
       client.call(
@@ -49,7 +57,11 @@ export function createLedger(client: LedgerClient): Ledger {
         { holdIds },
       ),
     keyInfo: (keyHash) =>
-      client.call(LEDGER_METHODS.keyInfo, { request: keyInfoRequestCodec, response: keyInfoCodec }, { keyHash }),
+      client.call(
+        LEDGER_METHODS.keyInfo,
+        { request: keyInfoRequestCodec, response: keyInfoCodec },
+        { keyHash },
+      ),
     prices: () => client.request(LEDGER_METHODS.prices, priceListCodec),
     get isConnected() {
       return client.isConnected

@@ -1,4 +1,4 @@
-import { errorCodeOf, type PriceList, PRICES_NOTICE, priceListCodec } from '@lexora/protocol'
+import { errorCodeOf, PRICES_NOTICE, type PriceList, priceListCodec } from '@lexora/protocol'
 import type { Logger } from 'pino'
 import type { Ledger } from './ledger.ts'
 

@@ -1,5 +1,5 @@
-import { errorCodeOf, LexoraError, type SettleResponse } from '@lexora/protocol'
-import { backoff } from '@lexora/protocol/mesh'
+import { errorCodeOf, LexoraError } from '@lexora/protocol'
+import { type Backoff, backoff } from '@lexora/protocol/mesh'
 import { Level } from 'level'
 import type { Logger } from 'pino'
 import type { Ledger } from './ledger.ts'
@@ -10,7 +10,12 @@ const PENDING_MAX = 200_000
 const CONCURRENCY_MAX = 64
 
 /** Answers after which asking again changes nothing. The receipt is dropped from the outbox and logged. */
-const FINAL_CODES: ReadonlySet<string> = new Set(['hold_closed', 'hold_not_found', 'receipt_invalid', 'conflict'])
+const FINAL_CODES: ReadonlySet<string> = new Set([
+  'hold_closed',
+  'hold_not_found',
+  'receipt_invalid',
+  'conflict',
+])
 
 /** Receipts on their way to the ledger: on disk until it confirms. */
 export interface Settlements {
@@ -32,103 +37,130 @@ export interface SettlementsComponents {
 }
 
 /** Makes the outbox in a folder of its own. */
-export function createSettlements(components: SettlementsComponents, options: { path: string }): Settlements {
-  const { ledger, log } = components
-  const store = new Level<string, Uint8Array>(options.path, { valueEncoding: 'view' })
-  const waiting = new Map<string, Uint8Array>()
-  const running = new Set<Promise<void>>()
-  const idleWaiters: (() => void)[] = []
-  const retry = backoff({ minMs: 200, maxMs: 10_000 })
-  let pendingCount = 0
-  let timer: NodeJS.Timeout | undefined
-  let stopped = false
+export function createSettlements(
+  components: SettlementsComponents,
+  options: { path: string },
+): Settlements {
+  return new SettlementOutbox(components, options.path)
+}
 
-  function pump(): void {
-    for (const [holdId, receipt] of waiting) {
-      if (stopped || timer !== undefined || running.size >= CONCURRENCY_MAX) return
-      waiting.delete(holdId)
-      const task = settle(holdId, receipt).finally(() => {
-        running.delete(task)
-        pump()
-      })
-      running.add(task)
-    }
-    if (pendingCount === 0) for (const wake of idleWaiters.splice(0)) wake()
+class SettlementOutbox implements Settlements {
+  readonly #ledger: Ledger
+  readonly #log: Logger
+  readonly #path: string
+  readonly #store: Level<string, Uint8Array>
+  /** Receipts whose turn has not come; those under way are in `#running`. */
+  readonly #waiting = new Map<string, Uint8Array>()
+  readonly #running = new Set<Promise<void>>()
+  readonly #retry: Backoff = backoff({ minMs: 200, maxMs: 10_000 })
+  #idleWaiters: (() => void)[] = []
+  #pendingCount = 0
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+
+  constructor({ ledger, log }: SettlementsComponents, path: string) {
+    this.#ledger = ledger
+    this.#log = log
+    this.#path = path
+    this.#store = new Level<string, Uint8Array>(path, { valueEncoding: 'view' })
   }
 
-  async function settle(holdId: string, receipt: Uint8Array): Promise<void> {
-    const outcome = await attempt(holdId, receipt)
-    if (outcome === 'again') {
-      waiting.set(holdId, receipt)
-      pause()
+  get pendingCount(): number {
+    return this.#pendingCount
+  }
+
+  async start(): Promise<void> {
+    await openStore(this.#store, this.#path)
+    for await (const [holdId, receipt] of this.#store.iterator({ limit: PENDING_MAX })) {
+      this.#waiting.set(holdId, receipt)
+      this.#pendingCount++
+    }
+    this.#pump()
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    await Promise.allSettled(this.#running)
+    await this.#store.close()
+  }
+
+  async put(holdId: string, receipt: Uint8Array): Promise<void> {
+    if (this.#pendingCount >= PENDING_MAX) {
+      throw new LexoraError('storage_full', 'too many receipts wait for the ledger')
+    }
+    this.#pendingCount++
+    try {
+      await this.#store.put(holdId, receipt)
+    } catch (cause) {
+      this.#pendingCount--
+      throw new LexoraError('storage_full', 'a receipt could not be kept on disk', { cause })
+    }
+    this.#waiting.set(holdId, receipt)
+    this.#pump()
+  }
+
+  idle(): Promise<void> {
+    if (this.#pendingCount === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#idleWaiters.push(resolve))
+  }
+
+  /** Starts as many settlements as may run. While the ledger is away nothing starts. */
+  #pump(): void {
+    for (const [holdId, receipt] of this.#waiting) {
+      const isHeldBack = this.#stopped || this.#timer !== undefined
+      if (isHeldBack || this.#running.size >= CONCURRENCY_MAX) return
+      this.#waiting.delete(holdId)
+      const task = this.#settle(holdId, receipt).finally(() => {
+        this.#running.delete(task)
+        this.#pump()
+      })
+      this.#running.add(task)
+    }
+    if (this.#pendingCount > 0) return
+    const waiters = this.#idleWaiters
+    this.#idleWaiters = []
+    for (const wake of waiters) wake()
+  }
+
+  async #settle(holdId: string, receipt: Uint8Array): Promise<void> {
+    if ((await this.#attempt(holdId, receipt)) === 'again') {
+      this.#waiting.set(holdId, receipt)
+      this.#pause()
       return
     }
     try {
-      await store.del(holdId)
+      await this.#store.del(holdId)
     } catch (error) {
-      if (!stopped) log.error({ code: errorCodeOf(error) }, 'a settled receipt could not leave the outbox')
+      // It is settled once more after the next start, and the ledger answers as before.
+      this.#log.error({ err: error, holdId }, 'a settled receipt could not leave the outbox')
     }
-    pendingCount--
+    this.#pendingCount--
   }
 
-  async function attempt(holdId: string, receipt: Uint8Array): Promise<'done' | 'again'> {
+  async #attempt(holdId: string, receipt: Uint8Array): Promise<'done' | 'again'> {
     try {
-      const answer: SettleResponse = await ledger.settle({ holdId, receipt })
-      retry.reset()
-      log.debug({ holdId, capturedNanoUsd: answer.capturedNanoUsd.toString() }, 'hold settled')
+      const answer = await this.#ledger.settle({ holdId, receipt })
+      this.#retry.reset()
+      const capturedNanoUsd = answer.capturedNanoUsd.toString()
+      this.#log.debug({ holdId, capturedNanoUsd }, 'hold settled')
       return 'done'
     } catch (error) {
       const code = errorCodeOf(error)
       if (!FINAL_CODES.has(code)) return 'again'
-      log.warn({ holdId, code }, 'the ledger refused a receipt for good')
+      this.#log.warn({ holdId, code }, 'the ledger refused a receipt for good')
       return 'done'
     }
   }
 
   /** The ledger is away: everything waits for one timer instead of one each. */
-  function pause(): void {
-    if (timer !== undefined || stopped) return
-    timer = setTimeout(() => {
-      timer = undefined
-      pump()
-    }, retry.nextMs())
-  }
-
-  return {
-    async start() {
-      await openStore(store, options.path)
-      for await (const [holdId, receipt] of store.iterator({ limit: PENDING_MAX })) {
-        waiting.set(holdId, receipt)
-        pendingCount++
-      }
-      pump()
-    },
-    async stop() {
-      if (stopped) return
-      stopped = true
-      clearTimeout(timer)
-      await Promise.allSettled(running)
-      await store.close()
-    },
-    async put(holdId, receipt) {
-      if (pendingCount >= PENDING_MAX) {
-        throw new LexoraError('storage_full', 'too many receipts wait for the ledger')
-      }
-      pendingCount++
-      try {
-        await store.put(holdId, receipt)
-      } catch (cause) {
-        pendingCount--
-        throw new LexoraError('storage_full', 'a receipt could not be kept on disk', { cause })
-      }
-      waiting.set(holdId, receipt)
-      pump()
-    },
-    get pendingCount() {
-      return pendingCount
-    },
-    idle: () =>
-      pendingCount === 0 ? Promise.resolve() : new Promise((resolve) => void idleWaiters.push(resolve)),
+  #pause(): void {
+    if (this.#timer !== undefined || this.#stopped) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#pump()
+    }, this.#retry.nextMs())
   }
 }
 
@@ -136,6 +168,10 @@ async function openStore(store: Level<string, Uint8Array>, path: string): Promis
   try {
     await store.open()
   } catch (cause) {
-    throw new LexoraError('conflict', `the outbox ${path} cannot be opened: is another gateway running on it?`, { cause })
+    throw new LexoraError(
+      'conflict',
+      `the outbox ${path} cannot be opened: is another gateway running on it?`,
+      { cause },
+    )
   }
 }

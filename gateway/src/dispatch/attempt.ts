@@ -1,9 +1,9 @@
 import {
   INFER_METHOD,
   type InferEvent,
+  type InferTerminal,
   inferEventCodec,
   inferTerminalCodec,
-  type InferTerminal,
   LexoraError,
   openReceipt,
   type Receipt,
@@ -34,7 +34,10 @@ export interface AttemptRequest {
   /** The encoded {@link InferRequest}. */
   payload: Uint8Array
   /** What the receipt must say. */
-  expected: Pick<Receipt, 'holdId' | 'requestId' | 'requestHash' | 'model' | 'gateway' | 'priceVersion'> & {
+  expected: Pick<
+    Receipt,
+    'holdId' | 'requestId' | 'requestHash' | 'model' | 'gateway' | 'priceVersion'
+  > & {
     modelSha256: Uint8Array
   }
   promptTokensMax: number
@@ -65,7 +68,11 @@ export interface Attempt {
 }
 
 /** Asks one provider and checks everything it says. Never rejects: what went wrong is in the result. */
-export function attempt(provider: Provider, request: AttemptRequest, events: AttemptEvents): Attempt {
+export function attempt(
+  provider: Provider,
+  request: AttemptRequest,
+  events: AttemptEvents,
+): Attempt {
   const call = provider.session.call(INFER_METHOD, request.payload, {
     firstFrameTimeoutMs: ACCEPT_TIMEOUT_MS,
     idleTimeoutMs: IDLE_TIMEOUT_MS + (request.promptTokensMax / PREFILL_SPEED_MIN) * 1_000,
@@ -108,7 +115,8 @@ function answerChecker(request: AttemptRequest): { take(event: InferEvent): void
     take(event) {
       if (event.kind === 'accept') {
         if (accepted !== undefined) fault('accepted twice')
-        if (event.promptTokens > request.promptTokensMax) fault('counts more prompt tokens than the prompt has bytes')
+        if (event.promptTokens > request.promptTokensMax)
+          fault('counts more prompt tokens than the prompt has bytes')
         accepted = event
         return
       }
@@ -133,7 +141,8 @@ function checkTerminal(
 ): void {
   const { receipt, signedBy } = openReceipt(terminal.receipt)
   const { provider, expected } = context
-  if (signedBy !== provider.peerId || receipt.provider !== provider.peerId) fault('did not sign its own receipt')
+  if (signedBy !== provider.peerId || receipt.provider !== provider.peerId)
+    fault('did not sign its own receipt')
   const sameRequest =
     receipt.holdId === expected.holdId &&
     receipt.model === expected.model &&
@@ -143,7 +152,11 @@ function checkTerminal(
     Buffer.compare(receipt.requestHash, expected.requestHash) === 0 &&
     Buffer.compare(receipt.modelSha256, expected.modelSha256) === 0
   if (!sameRequest) fault('signed a receipt for another request')
-  if (receipt.tokenStart !== 0 || !sameUsage(receipt.usage, counted) || !sameUsage(terminal.usage, counted)) {
+  if (
+    receipt.tokenStart !== 0 ||
+    !sameUsage(receipt.usage, counted) ||
+    !sameUsage(terminal.usage, counted)
+  ) {
     fault('counts other tokens than it delivered')
   }
 }

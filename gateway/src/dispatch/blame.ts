@@ -16,7 +16,12 @@ const CLIENT: ReadonlySet<ErrorCode> = new Set([
   'request_too_large',
 ])
 
-const CAPACITY: ReadonlySet<ErrorCode> = new Set(['provider_busy', 'provider_draining', 'model_not_found', 'rate_limited'])
+const CAPACITY: ReadonlySet<ErrorCode> = new Set([
+  'provider_busy',
+  'provider_draining',
+  'model_not_found',
+  'rate_limited',
+])
 
 /** Reads the blame out of the code of a failed attempt. */
 export function blameOf(code: ErrorCode): Blame {

@@ -1,4 +1,4 @@
-import { countersign, sealReceipt, type Signer } from '@lexora/protocol'
+import { countersign, type Signer, sealReceipt } from '@lexora/protocol'
 import type { Logger } from 'pino'
 import type { Ledger } from '../billing/ledger.ts'
 import type { Settlements } from '../billing/settlements.ts'
@@ -40,7 +40,10 @@ export async function settleDelivery(
   try {
     await settlements.put(request.holdId, countersign(signer, receipt))
   } catch (error) {
-    log.error({ err: error }, 'a receipt could not be kept; the provider’s own claim settles the hold')
+    log.error(
+      { err: error },
+      'a receipt could not be kept; the provider’s own claim settles the hold',
+    )
   }
 }
 
@@ -51,7 +54,11 @@ export function releaseHold(ledger: Ledger, holdId: string, log: Logger): void {
   })
 }
 
-function attest(components: DeliveryComponents, request: PreparedRequest, delivery: Delivery): Uint8Array {
+function attest(
+  components: DeliveryComponents,
+  request: PreparedRequest,
+  delivery: Delivery,
+): Uint8Array {
   const { signer, clock } = components
   const { usage } = delivery.result
   return sealReceipt(signer, {

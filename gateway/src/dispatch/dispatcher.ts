@@ -14,8 +14,8 @@ import type { Observed } from '../routing/observed.ts'
 import { rank } from '../routing/router.ts'
 import { type AttemptResult, attempt } from './attempt.ts'
 import { blameOf } from './blame.ts'
-import { explain } from './explain.ts'
 import { type Delivery, type DeliveryComponents, releaseHold, settleDelivery } from './delivery.ts'
+import { explain } from './explain.ts'
 import { attemptRequest, type PreparedRequest, prepareRequest } from './request.ts'
 
 /** Most providers asked for one request: the third failure in a row is rarely bad luck. */
@@ -58,9 +58,20 @@ export interface Dispatcher {
    * Rejects with the LexoraError that the client must see; it resolves only after a believed terminal frame or after
    * the client went away.
    */
-  run(request: DispatchRequest, signal: AbortSignal, emit: (event: DispatchEvent) => void): Promise<void>
+  run(
+    request: DispatchRequest,
+    signal: AbortSignal,
+    emit: (event: DispatchEvent) => void,
+  ): Promise<void>
   /** Requests that run now. */
   readonly runningCount: number
+}
+
+/** What this gateway saw of one attempt. Times count from its start, ms. */
+interface Seen {
+  result: AttemptResult
+  firstTokenMs: number
+  totalMs: number
 }
 
 /** A request with its hold placed. */
@@ -73,81 +84,50 @@ interface Running {
 
 /** Makes a dispatcher. */
 export function createDispatcher(components: DispatcherComponents): Dispatcher {
-  const { ledger, directory, leases, signer, clock } = components
-  let runningCount = 0
+  return new RequestDispatcher(components)
+}
 
-  /** The best provider that was not asked yet: a pure ranking over this moment's snapshot. */
-  function choose(request: PreparedRequest, asked: ReadonlySet<string>): string | undefined {
-    const features = {
-      promptTokens: request.promptTokensMax,
-      outputTokens: Math.min(request.maxTokens, OUTPUT_TOKENS_TYPICAL),
-      nowMs: clock(),
-    }
-    const candidates = directory.candidates(request.model).filter(({ peerId }) => !asked.has(peerId))
-    return rank(candidates, features, components.random)[0]?.peerId
+class RequestDispatcher implements Dispatcher {
+  readonly #components: DispatcherComponents
+  #runningCount = 0
+
+  constructor(components: DispatcherComponents) {
+    this.#components = components
   }
 
-  /** Asks providers in turn until one delivers. Throws where nothing was delivered and nobody is left to ask. */
-  async function serve(running: Running): Promise<Delivery> {
-    const asked = new Set<string>()
-    let last: LexoraError | undefined
-    for (let peerId = choose(running.request, asked); peerId !== undefined; peerId = choose(running.request, asked)) {
-      if (asked.size >= ATTEMPTS_MAX) break
-      asked.add(peerId)
-      const outcome = await ask(peerId, running)
-      if (!(outcome instanceof LexoraError)) return outcome
-      last = outcome
-      if (running.signal.aborted) throw new LexoraError('cancelled', 'the client went away')
-      if (blameOf(last.code) === 'client') throw last
-      running.log.info({ peer: peerId, code: last.code }, 'attempt failed before the first token')
-    }
-    throw noneLeft(running.request.model, last)
+  get runningCount(): number {
+    return this.#runningCount
   }
 
-  /** One attempt: what it delivered, or the error after which another provider may be asked. */
-  async function ask(peerId: string, running: Running): Promise<Delivery | LexoraError> {
-    const provider = directory.get(peerId)
-    const offer = directory.offer(peerId, running.request.model)
-    if (provider === undefined || offer === undefined) {
-      return new LexoraError('provider_lost', 'the provider left while it was being chosen')
+  async run(
+    request: DispatchRequest,
+    signal: AbortSignal,
+    emit: (event: DispatchEvent) => void,
+  ): Promise<void> {
+    if (this.#runningCount >= REQUESTS_MAX) {
+      throw new LexoraError(
+        'rate_limited',
+        'this gateway runs as many requests as it can; try again soon',
+      )
     }
-    const observation = directory.observation(peerId, running.request.model)
-    const release = directory.debit(peerId, running.request.model)
-    const request = attemptRequest(running.request, signer.peerId, offer)
-    const { result, firstTokenMs, totalMs } = await stream(provider, request, running)
-    release()
-    judge(observation, running, { result, firstTokenMs, totalMs })
-    const { terminal, error, usage } = result
-    if (terminal === undefined && usage.completionTokens === 0) {
-      return error ?? new LexoraError('internal', 'an attempt ended without a reason')
-    }
-    return { provider: peerId, modelSha256: offer.fileSha256, result }
-  }
-
-  /** Learns from an attempt. A client that went away is nobody's fault. */
-  function judge(
-    observation: Observed | undefined,
-    running: Running,
-    seen: { result: AttemptResult; firstTokenMs: number; totalMs: number },
-  ): void {
-    const { result, firstTokenMs, totalMs } = seen
-    if (running.signal.aborted) return
-    if (result.terminal === undefined) {
-      if (result.error === undefined || blameOf(result.error.code) === 'provider') observation?.failed(clock())
-    } else if (result.terminal.finishReason === 'failed') {
-      observation?.failed(clock())
-    } else {
-      const { promptTokens, completionTokens } = result.usage
-      observation?.answered({ promptTokens, outputTokens: completionTokens, firstTokenMs, totalMs })
+    this.#runningCount++
+    try {
+      await this.#run(request, { signal, emit })
+    } catch (error) {
+      throw error instanceof LexoraError ? explain(error, request.chat.model) : error
+    } finally {
+      this.#runningCount--
     }
   }
 
-  async function run(
+  async #run(
     { keyHash, chat, requestId }: DispatchRequest,
     client: Pick<Running, 'signal' | 'emit'>,
   ): Promise<void> {
+    const { ledger, leases } = this.#components
     const id = randomBytes(REQUEST_ID_BYTES)
-    const bounded = { ...chat, maxTokens: Math.min(chat.maxTokens, contextOf(chat.model) ?? chat.maxTokens) }
+    const contextTokens = this.#contextOf(chat.model) ?? chat.maxTokens
+    const bounded = { ...chat, maxTokens: Math.min(chat.maxTokens, contextTokens) }
     const authorised = await ledger.authorise({
       keyHash,
       requestId: id,
@@ -157,41 +137,91 @@ export function createDispatcher(components: DispatcherComponents): Dispatcher {
     })
     const request = prepareRequest(bounded, id, authorised)
     const letGo = leases.keep(request.holdId)
-    const log = components.log.child({ requestId, holdId: request.holdId })
+    const log = this.#components.log.child({ requestId, holdId: request.holdId })
     try {
-      const delivery = await serve({ request, log, ...client }).catch((error: unknown) => {
+      const delivery = await this.#serve({ request, log, ...client }).catch((error: unknown) => {
         releaseHold(ledger, request.holdId, log)
         throw error
       })
-      await settleDelivery(components, { request, log }, delivery)
+      await settleDelivery(this.#components, { request, log }, delivery)
       finish(client, delivery.result)
     } finally {
       letGo()
     }
   }
 
-  /** The largest context that anyone offers for the model: more output than that is never needed. */
-  function contextOf(model: string): number | undefined {
-    return directory.models().get(model)?.offer.contextTokens
+  /** Asks providers in turn until one delivers. Throws where nothing was delivered and nobody is left to ask. */
+  async #serve(running: Running): Promise<Delivery> {
+    const { request, signal, log } = running
+    const asked = new Set<string>()
+    let last: LexoraError | undefined
+    while (asked.size < ATTEMPTS_MAX) {
+      const peerId = this.#choose(request, asked)
+      if (peerId === undefined) break
+      asked.add(peerId)
+      const outcome = await this.#ask(peerId, running)
+      if (!(outcome instanceof LexoraError)) return outcome
+      last = outcome
+      if (signal.aborted) throw new LexoraError('cancelled', 'the client went away')
+      if (blameOf(last.code) === 'client') throw last
+      log.info({ peer: peerId, code: last.code }, 'attempt failed before the first token')
+    }
+    throw noneLeft(request.model, last)
   }
 
-  return {
-    async run(request, signal, emit) {
-      if (runningCount >= REQUESTS_MAX) {
-        throw new LexoraError('rate_limited', 'this gateway runs as many requests as it can; try again soon')
-      }
-      runningCount++
-      try {
-        await run(request, { signal, emit })
-      } catch (error) {
-        throw error instanceof LexoraError ? explain(error, request.chat.model) : error
-      } finally {
-        runningCount--
-      }
-    },
-    get runningCount() {
-      return runningCount
-    },
+  /** The best provider that was not asked yet: a pure ranking over this moment's snapshot. */
+  #choose(request: PreparedRequest, asked: ReadonlySet<string>): string | undefined {
+    const { directory, clock, random } = this.#components
+    const features = {
+      promptTokens: request.promptTokensMax,
+      outputTokens: Math.min(request.maxTokens, OUTPUT_TOKENS_TYPICAL),
+      nowMs: clock(),
+    }
+    const candidates = directory
+      .candidates(request.model)
+      .filter(({ peerId }) => !asked.has(peerId))
+    return rank(candidates, features, random)[0]?.peerId
+  }
+
+  /** One attempt: what it delivered, or the error after which another provider may be asked. */
+  async #ask(peerId: string, running: Running): Promise<Delivery | LexoraError> {
+    const { directory, signer } = this.#components
+    const { model } = running.request
+    const provider = directory.get(peerId)
+    const offer = directory.offer(peerId, model)
+    if (provider === undefined || offer === undefined) {
+      return new LexoraError('provider_lost', 'the provider left while it was being chosen')
+    }
+    const observation = directory.observation(peerId, model)
+    const release = directory.debit(peerId, model)
+    const seen = await stream(
+      provider,
+      attemptRequest(running.request, signer.peerId, offer),
+      running,
+    )
+    release()
+    if (!running.signal.aborted) this.#judge(observation, seen)
+    const { terminal, error, usage } = seen.result
+    if (terminal === undefined && usage.completionTokens === 0) {
+      return error ?? new LexoraError('internal', 'an attempt ended without a reason')
+    }
+    return { provider: peerId, modelSha256: offer.fileSha256, result: seen.result }
+  }
+
+  /** Learns from an attempt. */
+  #judge(observation: Observed | undefined, { result, firstTokenMs, totalMs }: Seen): void {
+    const { terminal, error, usage } = result
+    if (terminal !== undefined && terminal.finishReason !== 'failed') {
+      const { promptTokens, completionTokens } = usage
+      observation?.answered({ promptTokens, outputTokens: completionTokens, firstTokenMs, totalMs })
+    } else if (error === undefined || blameOf(error.code) === 'provider') {
+      observation?.failed(this.#components.clock())
+    }
+  }
+
+  /** The largest context that anyone offers for the model: more output than that is never needed. */
+  #contextOf(model: string): number | undefined {
+    return this.#components.directory.models().get(model)?.offer.contextTokens
   }
 }
 
@@ -200,7 +230,7 @@ async function stream(
   provider: Provider,
   request: Parameters<typeof attempt>[1],
   { signal, emit }: Running,
-): Promise<{ result: AttemptResult; firstTokenMs: number; totalMs: number }> {
+): Promise<Seen> {
   const startMs = performance.now()
   let firstTokenMs = 0
   const running = attempt(provider, request, {
@@ -219,20 +249,33 @@ async function stream(
 }
 
 /** Something was delivered or properly ended: tells the client which. */
-function finish({ signal, emit }: Pick<Running, 'signal' | 'emit'>, { terminal, error, usage }: AttemptResult): void {
+function finish(
+  { signal, emit }: Pick<Running, 'signal' | 'emit'>,
+  { terminal, error, usage }: AttemptResult,
+): void {
   if (signal.aborted) return
   if (terminal === undefined) {
-    throw new LexoraError('provider_lost', 'the provider was lost in the middle of the answer', { cause: error })
+    throw new LexoraError('provider_lost', 'the provider was lost in the middle of the answer', {
+      cause: error,
+    })
   }
   if (terminal.finishReason === 'failed') {
-    throw new LexoraError('provider_fault', 'the provider’s engine failed in the middle of the answer')
+    throw new LexoraError(
+      'provider_fault',
+      'the provider’s engine failed in the middle of the answer',
+    )
   }
   emit({ kind: 'finished', reason: terminal.finishReason, usage })
 }
 
 function noneLeft(model: string, last: LexoraError | undefined): LexoraError {
   if (last?.code === 'provider_busy') {
-    return new LexoraError('provider_busy', `every provider of ${model} is busy now; try again soon`)
+    return new LexoraError(
+      'provider_busy',
+      `every provider of ${model} is busy now; try again soon`,
+    )
   }
-  return new LexoraError('no_provider', `no provider serves ${model} now; try again soon`, { cause: last })
+  return new LexoraError('no_provider', `no provider serves ${model} now; try again soon`, {
+    cause: last,
+  })
 }

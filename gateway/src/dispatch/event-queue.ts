@@ -2,7 +2,7 @@
 export interface EventQueue<T> {
   push(event: T): void
   /** Ends the queue, with an error where given. Later pushes are dropped. */
-  end(error?: unknown): void
+  end(error?: Error): void
   /** What the consumer iterates. Leaving early calls `onLeave`. */
   readonly events: AsyncIterable<T>
 }
@@ -13,7 +13,7 @@ export interface EventQueue<T> {
 export function eventQueue<T>(onLeave: () => void): EventQueue<T> {
   let items: T[] = []
   let ended = false
-  let failure: unknown
+  let failure: Error | undefined
   let wake: (() => void) | undefined
 
   function signal(): void {

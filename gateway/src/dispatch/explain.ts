@@ -6,7 +6,9 @@ import { formatUsd, LexoraError } from '@lexora/protocol'
  */
 export function explain(error: LexoraError, model: string): LexoraError {
   const message = messageFor(error, model)
-  return message === undefined ? error : new LexoraError(error.code, message, { facts: error.facts, cause: error })
+  return message === undefined
+    ? error
+    : new LexoraError(error.code, message, { facts: error.facts, cause: error })
 }
 
 function messageFor(error: LexoraError, model: string): string | undefined {
@@ -49,7 +51,10 @@ function creditMessage({ facts }: LexoraError): string {
   const balance = amount(facts['balanceNanoUsd'])
   const fits = facts['maxTokensThatFit']
   const head = 'There is not enough credit for this request.'
-  const sum = cost === undefined || balance === undefined ? '' : ` It may cost up to ${cost}; ${balance} are left.`
+  const sum =
+    cost === undefined || balance === undefined
+      ? ''
+      : ` It may cost up to ${cost}; ${balance} are left.`
   const advice =
     typeof fits === 'number' && fits > 0
       ? ` With max_tokens of ${fits} or less it fits.`

@@ -44,11 +44,23 @@ export function prepareRequest(
 }
 
 /** What one provider is asked: the request, bound to this gateway and to the model file that the provider offers. */
-export function attemptRequest(request: PreparedRequest, gateway: string, offer: ModelOffer): AttemptRequest {
+export function attemptRequest(
+  request: PreparedRequest,
+  gateway: string,
+  offer: ModelOffer,
+): AttemptRequest {
   const { holdId, requestId, requestHash: hash, model, priceVersion } = request
   return {
     payload: request.payload,
-    expected: { holdId, requestId, requestHash: hash, model, gateway, priceVersion, modelSha256: offer.fileSha256 },
+    expected: {
+      holdId,
+      requestId,
+      requestHash: hash,
+      model,
+      gateway,
+      priceVersion,
+      modelSha256: offer.fileSha256,
+    },
     promptTokensMax: request.promptTokensMax,
     maxTokens: request.maxTokens,
   }

@@ -1,6 +1,6 @@
 import {
-  checkCertificate,
   CLOCK_SKEW_MS,
+  checkCertificate,
   errorCodeOf,
   GATEWAY_RENDEZVOUS,
   GATEWAY_TOPIC,
@@ -46,84 +46,109 @@ export interface Discovery {
 }
 
 /** Makes discovery for a started host with its topics. */
-export function createDiscovery(components: DiscoveryComponents, options: { ledgerPeerId: string }): Discovery {
-  const { host, directory, providers, log, clock } = components
-  const tried = new Map<string, number>()
-  const stopping = new AbortController()
-  const undo: (() => void)[] = []
-  let sequence = clock()
+export function createDiscovery(
+  components: DiscoveryComponents,
+  options: { ledgerPeerId: string },
+): Discovery {
+  return new MeshDiscovery(components, options.ledgerPeerId)
+}
 
-  async function announce(): Promise<void> {
-    const certificate = components.certificate()
+class MeshDiscovery implements Discovery {
+  readonly #components: DiscoveryComponents
+  readonly #ledgerPeerId: string
+  /** Peers that were tried, and until when they are left alone. */
+  readonly #tried = new Map<string, number>()
+  readonly #stopping = new AbortController()
+  #undo: (() => void)[] = []
+  #sequence: number
+
+  constructor(components: DiscoveryComponents, ledgerPeerId: string) {
+    this.#components = components
+    this.#ledgerPeerId = ledgerPeerId
+    // Rises over restarts too, without a file.
+    this.#sequence = components.clock()
+  }
+
+  start(): void {
+    if (this.#undo.length > 0 || this.#stopping.signal.aborted) return
+    const { host } = this.#components
+    this.#undo.push(host.keepProvided(GATEWAY_RENDEZVOUS))
+    for (const topic of LOAD_TOPICS) {
+      const subscriber = {
+        validate: (from: string, bytes: Uint8Array) => this.#judge(from, bytes),
+        handle: (from: string) => this.#meet(from, []),
+      }
+      this.#undo.push(host.subscribe(topic, subscriber))
+    }
+    this.#repeat(() => this.#announce(), ANNOUNCE_INTERVAL_MS)
+    this.#repeat(() => this.#lookUp(), LOOKUP_INTERVAL_MS)
+  }
+
+  stop(): void {
+    this.#stopping.abort()
+    for (const step of this.#undo) step()
+    this.#undo = []
+  }
+
+  async #announce(): Promise<void> {
+    const { host, clock } = this.#components
+    const certificate = this.#components.certificate()
     if (certificate === undefined) return
-    sequence++
+    const sequence = ++this.#sequence
     const announcement = { certificate, sequence, sentAtMs: clock(), addresses: host.addresses() }
     await host.publish(GATEWAY_TOPIC, gatewayAnnouncementCodec.encode(announcement))
   }
 
   /** Heartbeats of providers that hold no session here: their author is dialled if anybody knows where it is. */
-  function judge(from: string, bytes: Uint8Array): GossipVerdict {
+  #judge(from: string, bytes: Uint8Array): GossipVerdict {
+    const nowMs = this.#components.clock()
     const { certificate, load } = loadAnnouncementCodec.decode(bytes)
     if (load.peerId !== from) return 'reject'
-    if (Math.abs(clock() - load.sentAtMs) > LOAD_LIFETIME_MS + CLOCK_SKEW_MS) return 'ignore'
+    if (Math.abs(nowMs - load.sentAtMs) > LOAD_LIFETIME_MS + CLOCK_SKEW_MS) return 'ignore'
     checkCertificate(certificate, {
-      ledgerPeerId: options.ledgerPeerId,
-      nowMs: clock(),
+      ledgerPeerId: this.#ledgerPeerId,
+      nowMs,
       peerId: from,
       role: 'provider',
     })
     return 'accept'
   }
 
-  async function lookUp(): Promise<void> {
-    for (const model of components.models()) {
-      for await (const found of host.findProviders(modelRendezvous(model), {
-        limit: LOOKUP_LIMIT,
-        signal: stopping.signal,
-      })) {
-        meet(found.peerId, found.addresses)
-      }
+  async #lookUp(): Promise<void> {
+    const { host, models } = this.#components
+    const { signal } = this.#stopping
+    for (const model of models()) {
+      const found = host.findProviders(modelRendezvous(model), { limit: LOOKUP_LIMIT, signal })
+      for await (const { peerId, addresses } of found) this.#meet(peerId, addresses)
     }
   }
 
-  function meet(peerId: string, addresses: readonly string[]): void {
-    if (directory.has(peerId) || isResting(peerId)) return
-    providers.meet(addresses.length === 0 ? { peerId } : { peerId, addresses }).catch((error: unknown) => {
+  #meet(peerId: string, addresses: readonly string[]): void {
+    const { directory, providers, log } = this.#components
+    if (directory.has(peerId) || this.#isResting(peerId)) return
+    const target = addresses.length === 0 ? { peerId } : { peerId, addresses }
+    providers.meet(target).catch((error: unknown) => {
       log.debug({ peer: peerId, code: errorCodeOf(error) }, 'provider could not be met')
     })
   }
 
-  function isResting(peerId: string): boolean {
-    const now = clock()
-    if ((tried.get(peerId) ?? 0) > now) return true
-    if (tried.size >= TRIED_MAX) tried.clear()
-    tried.set(peerId, now + TRIED_REST_MS)
+  #isResting(peerId: string): boolean {
+    const nowMs = this.#components.clock()
+    if ((this.#tried.get(peerId) ?? 0) > nowMs) return true
+    if (this.#tried.size >= TRIED_MAX) this.#tried.clear()
+    this.#tried.set(peerId, nowMs + TRIED_REST_MS)
     return false
   }
 
   /** Runs a task now and then every so often; its failures are logged and wait for the next turn. */
-  function repeat(task: () => Promise<void>, intervalMs: number): void {
+  #repeat(task: () => Promise<void>, intervalMs: number): void {
     const turn = (): void => {
-      task().catch((error: unknown) => log.debug({ code: errorCodeOf(error) }, 'a discovery turn failed'))
+      task().catch((error: unknown) => {
+        this.#components.log.debug({ code: errorCodeOf(error) }, 'a discovery turn failed')
+      })
     }
     turn()
     const timer = setInterval(turn, intervalMs)
-    undo.push(() => clearInterval(timer))
-  }
-
-  return {
-    start() {
-      if (undo.length > 0) return
-      undo.push(host.keepProvided(GATEWAY_RENDEZVOUS))
-      for (const topic of LOAD_TOPICS) {
-        undo.push(host.subscribe(topic, { validate: judge, handle: (from) => meet(from, []) }))
-      }
-      repeat(announce, ANNOUNCE_INTERVAL_MS)
-      repeat(lookUp, LOOKUP_INTERVAL_MS)
-    },
-    stop() {
-      stopping.abort()
-      for (const step of undo.splice(0)) step()
-    },
+    this.#undo.push(() => clearInterval(timer))
   }
 }

@@ -6,11 +6,17 @@ import {
   INFER_REQUEST_BYTES_MAX,
   LexoraError,
   LOAD_NOTICE,
-  loadCodec,
   type LoadHeartbeat,
+  loadCodec,
   SERVE_PROTOCOL,
 } from '@lexora/protocol'
-import type { MeshHost, OpenOptions, Session, SessionHandlers, SessionTarget } from '@lexora/protocol/mesh'
+import type {
+  MeshHost,
+  OpenOptions,
+  Session,
+  SessionHandlers,
+  SessionTarget,
+} from '@lexora/protocol/mesh'
 import type { Logger } from 'pino'
 import type { Directory } from '../routing/directory.ts'
 
@@ -48,7 +54,8 @@ export function createProviders(
 
   function hello(): Uint8Array {
     const certificate = components.certificate()
-    if (certificate === undefined) throw new LexoraError('not_a_member', 'this gateway has no certificate yet')
+    if (certificate === undefined)
+      throw new LexoraError('not_a_member', 'this gateway has no certificate yet')
     return helloCodec.encode({ certificate, software: options.software })
   }
 
@@ -73,7 +80,11 @@ export function createProviders(
   }
 
   function check(remotePeer: string, capability: Uint8Array): ReturnType<typeof checkCapability> {
-    return checkCapability(capability, { ledgerPeerId: options.ledgerPeerId, nowMs: clock(), peerId: remotePeer })
+    return checkCapability(capability, {
+      ledgerPeerId: options.ledgerPeerId,
+      nowMs: clock(),
+      peerId: remotePeer,
+    })
   }
 
   function readHello(
@@ -81,7 +92,8 @@ export function createProviders(
     bytes: Uint8Array,
   ): { record: ReturnType<typeof checkCapability>['record']; load: LoadHeartbeat | undefined } {
     const { capability, load } = helloCodec.decode(bytes)
-    if (capability === undefined) throw new LexoraError('not_a_member', 'a provider must show its capability record')
+    if (capability === undefined)
+      throw new LexoraError('not_a_member', 'a provider must show its capability record')
     const { record } = check(remotePeer, capability)
     return { record, load: load?.peerId === remotePeer ? load : undefined }
   }
@@ -101,7 +113,13 @@ export function createProviders(
     log.info({ peer: session.remotePeer, providers: directory.size }, 'provider joined')
   }
 
-  const sessionOptions: OpenOptions = { hello, accept, onSession, limits: SESSION_LIMITS, timeoutMs: OPEN_TIMEOUT_MS }
+  const sessionOptions: OpenOptions = {
+    hello,
+    accept,
+    onSession,
+    limits: SESSION_LIMITS,
+    timeoutMs: OPEN_TIMEOUT_MS,
+  }
 
   return {
     serve: () => host.serveSessions(SERVE_PROTOCOL, sessionOptions),

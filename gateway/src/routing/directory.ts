@@ -1,4 +1,10 @@
-import { type CapabilityRecord, LexoraError, type LoadHeartbeat, LOAD_LIFETIME_MS, type ModelOffer } from '@lexora/protocol'
+import {
+  type CapabilityRecord,
+  LexoraError,
+  LOAD_LIFETIME_MS,
+  type LoadHeartbeat,
+  type ModelOffer,
+} from '@lexora/protocol'
 import type { Session } from '@lexora/protocol/mesh'
 import type { Candidate } from './candidate.ts'
 import { type Observed, observed } from './observed.ts'
@@ -50,112 +56,145 @@ export interface Directory {
 
 /** Makes an empty directory. `clock` is Unix time in ms. */
 export function createDirectory(components: { clock: () => number }): Directory {
-  const entries = new Map<string, Entry>()
-  const { clock } = components
+  return new LiveDirectory(components.clock)
+}
 
-  function live(entry: Entry): boolean {
-    return entry.session.isOpen && entry.record.expiresAtMs > clock()
+class LiveDirectory implements Directory {
+  readonly #entries = new Map<string, Entry>()
+  readonly #clock: () => number
+
+  constructor(clock: () => number) {
+    this.#clock = clock
   }
 
-  function candidate(entry: Entry, offer: ModelOffer): Candidate {
-    const fresh = entry.load !== undefined && clock() - entry.loadAtMs < LOAD_LIFETIME_MS ? entry.load : undefined
-    const load = fresh?.models.find((model) => model.model === offer.id)
-    const seen = entry.observed.get(offer.id)
-    return {
-      peerId: entry.peerId,
-      slots: load?.slots ?? offer.slots,
-      slotsBusy: load?.slotsBusy ?? 0,
-      queueLength: load?.queueLength ?? 0,
-      inFlight: entry.inFlight.get(offer.id) ?? 0,
-      draining: fresh?.draining ?? false,
-      prefillTokensPerSecond: (seen ?? observed()).prefillTokensPerSecond(offer.prefillTokensPerSecond),
-      decodeTokensPerSecond: (seen ?? observed()).decodeTokensPerSecond(offer.decodeTokensPerSecond),
-      restUntilMs: seen?.restUntilMs ?? 0,
+  get size(): number {
+    return this.#entries.size
+  }
+
+  add(session: Session, record: CapabilityRecord, load: LoadHeartbeat | undefined): void {
+    const known = this.#entries.get(session.remotePeer)
+    if (known === undefined && this.#entries.size >= PROVIDERS_MAX) {
+      throw new LexoraError('rate_limited', 'this gateway holds as many providers as it can')
+    }
+    this.#entries.set(session.remotePeer, {
+      peerId: session.remotePeer,
+      session,
+      record,
+      load,
+      loadAtMs: this.#clock(),
+      inFlight: known?.inFlight ?? new Map(),
+      observed: known?.observed ?? new Map(),
+    })
+  }
+
+  updateRecord(peerId: string, record: CapabilityRecord): void {
+    const entry = this.#entries.get(peerId)
+    if (entry !== undefined && record.sequence > entry.record.sequence) entry.record = record
+  }
+
+  updateLoad(peerId: string, load: LoadHeartbeat): void {
+    const entry = this.#entries.get(peerId)
+    if (entry === undefined || !isNewer(load, entry.load)) return
+    entry.load = load
+    entry.loadAtMs = this.#clock()
+  }
+
+  remove(session: Session): void {
+    const { remotePeer } = session
+    if (this.#entries.get(remotePeer)?.session === session) this.#entries.delete(remotePeer)
+  }
+
+  has(peerId: string): boolean {
+    return this.#entries.has(peerId)
+  }
+
+  get(peerId: string): Provider | undefined {
+    const entry = this.#entries.get(peerId)
+    return entry !== undefined && this.#isLive(entry) ? entry : undefined
+  }
+
+  candidates(model: string): Candidate[] {
+    const found: Candidate[] = []
+    for (const entry of this.#entries.values()) {
+      const offer = this.#isLive(entry) ? offerOf(entry.record, model) : undefined
+      if (offer !== undefined) found.push(candidate(entry, offer, this.#freshLoad(entry)))
+    }
+    return found
+  }
+
+  offer(peerId: string, model: string): ModelOffer | undefined {
+    const entry = this.#entries.get(peerId)
+    return entry === undefined ? undefined : offerOf(entry.record, model)
+  }
+
+  models(): Map<string, { offer: ModelOffer; providers: number }> {
+    const found = new Map<string, { offer: ModelOffer; providers: number }>()
+    for (const entry of this.#entries.values()) {
+      if (!this.#isLive(entry)) continue
+      for (const offer of entry.record.models) {
+        const known = found.get(offer.id)
+        const isLarger = known === undefined || offer.contextTokens > known.offer.contextTokens
+        const providers = (known?.providers ?? 0) + 1
+        found.set(offer.id, { offer: isLarger ? offer : known.offer, providers })
+      }
+    }
+    return found
+  }
+
+  debit(peerId: string, model: string): () => void {
+    const inFlight = this.#entries.get(peerId)?.inFlight
+    if (inFlight === undefined) return () => {}
+    inFlight.set(model, (inFlight.get(model) ?? 0) + 1)
+    let isOpen = true
+    return () => {
+      if (isOpen) inFlight.set(model, Math.max(0, (inFlight.get(model) ?? 0) - 1))
+      isOpen = false
     }
   }
 
-  return {
-    add(session, record, load) {
-      const known = entries.get(session.remotePeer)
-      if (known === undefined && entries.size >= PROVIDERS_MAX) {
-        throw new LexoraError('rate_limited', 'this gateway holds as many providers as it can')
-      }
-      entries.set(session.remotePeer, {
-        peerId: session.remotePeer,
-        session,
-        record,
-        load,
-        loadAtMs: clock(),
-        inFlight: known?.inFlight ?? new Map(),
-        observed: known?.observed ?? new Map(),
-      })
-    },
-    updateRecord(peerId, record) {
-      const entry = entries.get(peerId)
-      if (entry !== undefined && record.sequence > entry.record.sequence) entry.record = record
-    },
-    updateLoad(peerId, load) {
-      const entry = entries.get(peerId)
-      if (entry === undefined || !isNewer(load, entry.load)) return
-      entry.load = load
-      entry.loadAtMs = clock()
-    },
-    remove(session) {
-      if (entries.get(session.remotePeer)?.session === session) entries.delete(session.remotePeer)
-    },
-    has: (peerId) => entries.has(peerId),
-    get(peerId) {
-      const entry = entries.get(peerId)
-      return entry !== undefined && live(entry) ? entry : undefined
-    },
-    get size() {
-      return entries.size
-    },
-    candidates(model) {
-      const found: Candidate[] = []
-      for (const entry of entries.values()) {
-        const offer = live(entry) ? offerOf(entry.record, model) : undefined
-        if (offer !== undefined) found.push(candidate(entry, offer))
-      }
-      return found
-    },
-    offer(peerId, model) {
-      const entry = entries.get(peerId)
-      return entry === undefined ? undefined : offerOf(entry.record, model)
-    },
-    models() {
-      const found = new Map<string, { offer: ModelOffer; providers: number }>()
-      for (const entry of entries.values()) {
-        if (!live(entry)) continue
-        for (const offer of entry.record.models) {
-          const known = found.get(offer.id)
-          const larger = known === undefined || offer.contextTokens > known.offer.contextTokens ? offer : known.offer
-          found.set(offer.id, { offer: larger, providers: (known?.providers ?? 0) + 1 })
-        }
-      }
-      return found
-    },
-    debit(peerId, model) {
-      const inFlight = entries.get(peerId)?.inFlight
-      if (inFlight === undefined) return () => {}
-      inFlight.set(model, (inFlight.get(model) ?? 0) + 1)
-      let open = true
-      return () => {
-        if (open) inFlight.set(model, Math.max(0, (inFlight.get(model) ?? 0) - 1))
-        open = false
-      }
-    },
-    observation(peerId, model) {
-      const entry = entries.get(peerId)
-      if (entry === undefined) return undefined
-      const known = entry.observed.get(model)
-      if (known !== undefined) return known
-      const fresh = observed()
-      if (offerOf(entry.record, model) !== undefined) entry.observed.set(model, fresh)
-      return fresh
-    },
+  observation(peerId: string, model: string): Observed | undefined {
+    const entry = this.#entries.get(peerId)
+    if (entry === undefined) return undefined
+    const known = entry.observed.get(model)
+    if (known !== undefined) return known
+    const fresh = observed()
+    if (offerOf(entry.record, model) !== undefined) entry.observed.set(model, fresh)
+    return fresh
+  }
+
+  #isLive(entry: Entry): boolean {
+    return entry.session.isOpen && entry.record.expiresAtMs > this.#clock()
+  }
+
+  #freshLoad(entry: Entry): LoadHeartbeat | undefined {
+    return this.#clock() - entry.loadAtMs < LOAD_LIFETIME_MS ? entry.load : undefined
   }
 }
+
+/** What the router sees of an entry. A stale heartbeat says nothing: then only our own requests count as busy. */
+function candidate(entry: Entry, offer: ModelOffer, load: LoadHeartbeat | undefined): Candidate {
+  const modelLoad = load?.models.find((model) => model.model === offer.id)
+  const { slots, slotsBusy, queueLength } = modelLoad ?? {
+    slots: offer.slots,
+    slotsBusy: 0,
+    queueLength: 0,
+  }
+  const seen = entry.observed.get(offer.id) ?? UNSEEN
+  return {
+    peerId: entry.peerId,
+    slots,
+    slotsBusy,
+    queueLength,
+    inFlight: entry.inFlight.get(offer.id) ?? 0,
+    draining: load?.draining === true,
+    prefillTokensPerSecond: seen.prefillTokensPerSecond(offer.prefillTokensPerSecond),
+    decodeTokensPerSecond: seen.decodeTokensPerSecond(offer.decodeTokensPerSecond),
+    restUntilMs: seen.restUntilMs,
+  }
+}
+
+/** What is known of a model on a provider that has not answered yet; never written to. */
+const UNSEEN: Observed = observed()
 
 function offerOf(record: CapabilityRecord, model: string): ModelOffer | undefined {
   return record.models.find((offer) => offer.id === model)

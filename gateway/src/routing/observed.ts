@@ -14,7 +14,12 @@ const REST_MAX_MS = 60_000
 /** What this gateway has seen of one model on one provider. */
 export interface Observed {
   /** Records a complete answer. Speeds come from what arrived here, never from the provider's word. */
-  answered(sample: { promptTokens: number; outputTokens: number; firstTokenMs: number; totalMs: number }): void
+  answered(sample: {
+    promptTokens: number
+    outputTokens: number
+    firstTokenMs: number
+    totalMs: number
+  }): void
   /** Records a failure that was the provider's: it rests, longer each time in a row. */
   failed(nowMs: number): void
   prefillTokensPerSecond(claimed: number): number
@@ -34,7 +39,8 @@ export function observed(): Observed {
       failures = 0
       restUntilMs = 0
       prefill = average(prefill, (promptTokens * 1_000) / Math.max(1, firstTokenMs))
-      if (outputTokens > 1) decode = average(decode, ((outputTokens - 1) * 1_000) / Math.max(1, totalMs - firstTokenMs))
+      if (outputTokens > 1)
+        decode = average(decode, ((outputTokens - 1) * 1_000) / Math.max(1, totalMs - firstTokenMs))
     },
     failed(nowMs) {
       restUntilMs = nowMs + Math.min(REST_MAX_MS, REST_MIN_MS * 2 ** Math.min(failures, 16))

@@ -16,12 +16,23 @@ const VERDICT_ORDER = { free: 0, busy: 1, resting: 2 } as const
  * Ranks candidates by predicted finish time: waiting for a slot, prefill, decode. Pure: `random` (0 to below 1) is
  * drawn once per candidate and decides only among near ties. Draining providers are left out.
  */
-export function rank(candidates: readonly Candidate[], request: RouteRequest, random: () => number): RankedCandidate[] {
-  const ranked = candidates.filter((candidate) => !candidate.draining).map((candidate) => {
-    const finishMs = predictFinishMs(candidate, request)
-    // A near tie is broken by chance: each time is stretched by up to the tie share before sorting.
-    return { peerId: candidate.peerId, finishMs, verdict: verdictOf(candidate, request), key: finishMs * (1 + TIE_SHARE * random()) }
-  })
+export function rank(
+  candidates: readonly Candidate[],
+  request: RouteRequest,
+  random: () => number,
+): RankedCandidate[] {
+  const ranked = candidates
+    .filter((candidate) => !candidate.draining)
+    .map((candidate) => {
+      const finishMs = predictFinishMs(candidate, request)
+      // A near tie is broken by chance: each time is stretched by up to the tie share before sorting.
+      return {
+        peerId: candidate.peerId,
+        finishMs,
+        verdict: verdictOf(candidate, request),
+        key: finishMs * (1 + TIE_SHARE * random()),
+      }
+    })
   ranked.sort((a, b) => VERDICT_ORDER[a.verdict] - VERDICT_ORDER[b.verdict] || a.key - b.key)
   return ranked.map(({ peerId, finishMs, verdict }) => ({ peerId, finishMs, verdict }))
 }
@@ -32,8 +43,10 @@ export function rank(candidates: readonly Candidate[], request: RouteRequest, ra
  * average answer per request before it.
  */
 export function predictFinishMs(candidate: Candidate, request: RouteRequest): number {
-  const prefillMs = (request.promptTokens / Math.max(SPEED_MIN, candidate.prefillTokensPerSecond)) * 1_000
-  const decodeMs = (request.outputTokens / Math.max(SPEED_MIN, candidate.decodeTokensPerSecond)) * 1_000
+  const prefillMs =
+    (request.promptTokens / Math.max(SPEED_MIN, candidate.prefillTokensPerSecond)) * 1_000
+  const decodeMs =
+    (request.outputTokens / Math.max(SPEED_MIN, candidate.decodeTokensPerSecond)) * 1_000
   const before = Math.max(0, busySlots(candidate) + candidate.queueLength - candidate.slots + 1)
   const waitMs = before * ((prefillMs + decodeMs) / Math.max(1, candidate.slots))
   return Math.min(FINISH_MAX_MS, waitMs + prefillMs + decodeMs)

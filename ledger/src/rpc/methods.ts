@@ -2,9 +2,9 @@ import {
   authoriseRequestCodec,
   authoriseResponseCodec,
   CERTIFICATE_LIFETIME_MS,
+  type CheckedReceipt,
   certificateResponseCodec,
   checkReceipt,
-  type CheckedReceipt,
   claimRequestCodec,
   claimResponseCodec,
   enrolRequestCodec,
@@ -18,11 +18,11 @@ import {
   priceListCodec,
   renewHoldsRequestCodec,
   renewHoldsResponseCodec,
+  type Signer,
   settleRequestCodec,
   settleResponseCodec,
-  type Signer,
-  voidRequestCodec,
   VOUCHER_LIFETIME_MS,
+  voidRequestCodec,
 } from '@lexora/protocol'
 import type { RequestHandler } from '@lexora/protocol/mesh'
 import type { DeliveryReport } from '../billing/hold-desk.ts'
@@ -50,7 +50,11 @@ export function ledgerMethods(
   components: LedgerMethodsComponents,
   peerId: string,
 ): Record<string, RequestHandler> {
-  const methods = { ...membershipMethods(components), ...gatewayMethods(components), ...providerMethods(components) }
+  const methods = {
+    ...membershipMethods(components),
+    ...gatewayMethods(components),
+    ...providerMethods(components),
+  }
   const handlers: Record<string, RequestHandler> = {}
   for (const [name, answer] of Object.entries(methods)) {
     handlers[name] = async (payload) => answer(payload, peerId)
@@ -59,7 +63,11 @@ export function ledgerMethods(
 }
 
 /** Open to every peer: this is how one becomes a member. */
-function membershipMethods({ service, signer, clock }: LedgerMethodsComponents): Record<string, Answer> {
+function membershipMethods({
+  service,
+  signer,
+  clock,
+}: LedgerMethodsComponents): Record<string, Answer> {
   function certificate(member: Member): Uint8Array {
     const nowMs = clock()
     return certificateResponseCodec.encode({
@@ -76,14 +84,20 @@ function membershipMethods({ service, signer, clock }: LedgerMethodsComponents):
 
   return {
     async [LEDGER_METHODS.enrol](payload, peerId) {
-      return certificate(await service.enrol({ token: enrolRequestCodec.decode(payload).token, peerId }))
+      return certificate(
+        await service.enrol({ token: enrolRequestCodec.decode(payload).token, peerId }),
+      )
     },
     [LEDGER_METHODS.renewCertificate]: (_payload, peerId) => certificate(service.member(peerId)),
   }
 }
 
 /** What gateways ask. */
-function gatewayMethods({ service, signer, clock }: LedgerMethodsComponents): Record<string, Answer> {
+function gatewayMethods({
+  service,
+  signer,
+  clock,
+}: LedgerMethodsComponents): Record<string, Answer> {
   const onlyGateways = (peerId: string): void => requireRole(service, peerId, 'gateway')
   return {
     async [LEDGER_METHODS.authorise](payload, peerId) {
@@ -102,7 +116,13 @@ function gatewayMethods({ service, signer, clock }: LedgerMethodsComponents): Re
         expiresAtMs: clock() + VOUCHER_LIFETIME_MS,
       })
       const { holdId, priceVersion, accountId, leaseUntilMs } = hold
-      return authoriseResponseCodec.encode({ voucher, holdId, priceVersion, accountRef: accountId, leaseUntilMs })
+      return authoriseResponseCodec.encode({
+        voucher,
+        holdId,
+        priceVersion,
+        accountRef: accountId,
+        leaseUntilMs,
+      })
     },
     async [LEDGER_METHODS.settle](payload, peerId) {
       onlyGateways(peerId)
@@ -113,7 +133,9 @@ function gatewayMethods({ service, signer, clock }: LedgerMethodsComponents): Re
       }
       const report = deliveryReport(holdId, receipt, checked)
       const { signedByProvider } = checked
-      return settleResponseCodec.encode(await service.settle({ ...report, gateway: peerId, signedByProvider }))
+      return settleResponseCodec.encode(
+        await service.settle({ ...report, gateway: peerId, signedByProvider }),
+      )
     },
     async [LEDGER_METHODS.voidHold](payload, peerId) {
       onlyGateways(peerId)
@@ -146,12 +168,18 @@ function providerMethods({ service }: LedgerMethodsComponents): Record<string, A
       if (!checked.signedByProvider || checked.receipt.provider !== peerId) {
         refuseReceipt('must be signed by the provider that claims it')
       }
-      return claimResponseCodec.encode({ state: await service.claim(deliveryReport(holdId, receipt, checked)) })
+      return claimResponseCodec.encode({
+        state: await service.claim(deliveryReport(holdId, receipt, checked)),
+      })
     },
   }
 }
 
-function deliveryReport(holdId: string, bytes: Uint8Array, { receipt }: CheckedReceipt): DeliveryReport {
+function deliveryReport(
+  holdId: string,
+  bytes: Uint8Array,
+  { receipt }: CheckedReceipt,
+): DeliveryReport {
   if (receipt.holdId !== holdId) refuseReceipt('names another hold')
   const { provider, usage, finishReason } = receipt
   return { holdId, provider, usage, finishReason, receipt: bytes }

@@ -1,6 +1,13 @@
-import { helloCodec, LEDGER_PROTOCOL, PRICES_NOTICE, priceListCodec, REVOCATION_NOTICE, revocationNoticeCodec } from '@lexora/protocol'
+import {
+  helloCodec,
+  LEDGER_PROTOCOL,
+  PRICES_NOTICE,
+  priceListCodec,
+  REVOCATION_NOTICE,
+  revocationNoticeCodec,
+} from '@lexora/protocol'
 import type { MeshHost, Session } from '@lexora/protocol/mesh'
-import { ledgerMethods, type LedgerMethodsComponents } from './methods.ts'
+import { type LedgerMethodsComponents, ledgerMethods } from './methods.ts'
 
 /** What the server uses. */
 export interface LedgerServerComponents extends LedgerMethodsComponents {
@@ -29,11 +36,14 @@ export function createLedgerServer(
   return {
     async start() {
       undo.push(
-        service.onRevocation((notice) => push(REVOCATION_NOTICE, revocationNoticeCodec.encode(notice))),
+        service.onRevocation((notice) =>
+          push(REVOCATION_NOTICE, revocationNoticeCodec.encode(notice)),
+        ),
         service.onPrices((list) => push(PRICES_NOTICE, priceListCodec.encode(list))),
       )
       await host.serveSessions(LEDGER_PROTOCOL, {
-        hello: () => helloCodec.encode({ certificate: new Uint8Array(), software: options.software }),
+        hello: () =>
+          helloCodec.encode({ certificate: new Uint8Array(), software: options.software }),
         accept: (peerId) => ({ requests: ledgerMethods(components, peerId), notices: {} }),
         onSession(session) {
           sessions.add(session)

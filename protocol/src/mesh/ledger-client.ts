@@ -8,7 +8,7 @@ import {
 import { errorCodeOf, LexoraError } from '../errors.ts'
 import { certificateResponseCodec, enrolRequestCodec, LEDGER_METHODS } from '../ledger-messages.ts'
 import type { Codec } from '../wire/codec.ts'
-import { backoff } from './backoff.ts'
+import { type Backoff, backoff } from './backoff.ts'
 import type { MeshHost } from './host.ts'
 import type { MeshLog } from './log.ts'
 import type { Session } from './session.ts'
@@ -67,125 +67,161 @@ export interface LedgerClient {
 /** Errors by which the ledger says that this peer does not belong: asking again gives the same answer. */
 const REFUSALS: ReadonlySet<string> = new Set(['not_a_member', 'enrolment_refused', 'forbidden'])
 
+/** Errors that mean no answer: a later call may get one. */
+const UNANSWERED: ReadonlySet<string> = new Set(['session_closed', 'timeout'])
+
+const NOTHING = new Uint8Array()
+
 /** Makes a ledger client for a started host. */
 export function createLedgerClient(
   components: LedgerClientComponents,
   options: LedgerClientOptions,
 ): LedgerClient {
-  const { host, log, clock } = components
-  const certificateListeners: ((certificate: Uint8Array) => void)[] = []
-  const refusalListeners: ((error: LexoraError) => void)[] = []
-  const retry = backoff({ minMs: 250, maxMs: 10_000 })
-  const stopping = new AbortController()
-  let session: Session | undefined
-  let certificate: { bytes: Uint8Array; notAfterMs: number } | undefined
-  let timer: NodeJS.Timeout | undefined
+  return new StandingLedgerClient(components, options)
+}
 
-  async function exchange(method: string, payload: Uint8Array): Promise<Uint8Array> {
-    if (session === undefined || !session.isOpen) {
+class StandingLedgerClient implements LedgerClient {
+  readonly #host: MeshHost
+  readonly #log: MeshLog
+  readonly #clock: () => number
+  readonly #options: LedgerClientOptions
+  readonly #certificateListeners: ((certificate: Uint8Array) => void)[] = []
+  readonly #refusalListeners: ((error: LexoraError) => void)[] = []
+  readonly #retry: Backoff = backoff({ minMs: 250, maxMs: 10_000 })
+  #session: Session | undefined
+  #certificate: { bytes: Uint8Array; notAfterMs: number } | undefined
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+
+  constructor({ host, log, clock }: LedgerClientComponents, options: LedgerClientOptions) {
+    this.#host = host
+    this.#log = log
+    this.#clock = clock
+    this.#options = options
+  }
+
+  get isConnected(): boolean {
+    return this.#session?.isOpen ?? false
+  }
+
+  start(): void {
+    this.#schedule(0)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    this.#session?.close()
+  }
+
+  certificate(): Uint8Array | undefined {
+    const held = this.#certificate
+    return held !== undefined && held.notAfterMs > this.#clock() ? held.bytes : undefined
+  }
+
+  onCertificate(listener: (certificate: Uint8Array) => void): void {
+    this.#certificateListeners.push(listener)
+  }
+
+  onRefused(listener: (error: LexoraError) => void): void {
+    this.#refusalListeners.push(listener)
+  }
+
+  async call<Request, Response>(
+    method: string,
+    codecs: { request: Codec<Request>; response: Codec<Response> },
+    value: Request,
+  ): Promise<Response> {
+    return codecs.response.decode(await this.#exchange(method, codecs.request.encode(value)))
+  }
+
+  async request<Response>(method: string, codec: Codec<Response>): Promise<Response> {
+    return codec.decode(await this.#exchange(method, NOTHING))
+  }
+
+  async send<Request>(method: string, codec: Codec<Request>, value: Request): Promise<void> {
+    await this.#exchange(method, codec.encode(value))
+  }
+
+  async #exchange(method: string, payload: Uint8Array): Promise<Uint8Array> {
+    if (this.#session === undefined || !this.#session.isOpen) {
       throw new LexoraError('ledger_unavailable', 'the ledger cannot be reached now')
     }
     try {
-      return await session.request(method, payload, {
+      return await this.#session.request(method, payload, {
         timeoutMs: CALL_TIMEOUT_MS,
         maxResponseBytes: LEDGER_MESSAGE_BYTES_MAX,
       })
     } catch (cause) {
-      const code = errorCodeOf(cause)
-      if (code !== 'session_closed' && code !== 'timeout') throw cause
+      if (!UNANSWERED.has(errorCodeOf(cause))) throw cause
       throw new LexoraError('ledger_unavailable', 'the ledger did not answer', { cause })
     }
   }
 
-  async function obtainCertificate(): Promise<void> {
-    const { certificate: bytes } = certificateResponseCodec.decode(await membership())
-    const { notAfterMs } = checkCertificate(bytes, {
-      ledgerPeerId: options.ledger.peerId,
-      nowMs: clock(),
-      peerId: host.peerId,
-      role: options.role,
-    })
-    certificate = { bytes, notAfterMs }
-    for (const listener of certificateListeners) listener(bytes)
-  }
-
-  async function membership(): Promise<Uint8Array> {
+  /** Connects where there is no session, renews the certificate where it is due, and comes back later. */
+  async #tend(): Promise<void> {
     try {
-      return await exchange(LEDGER_METHODS.renewCertificate, new Uint8Array())
+      if (!this.isConnected) await this.#connect()
+      else if (this.#isRenewalDue()) await this.#obtainCertificate()
+      this.#schedule(CERTIFICATE_CHECK_MS)
     } catch (error) {
-      if (errorCodeOf(error) !== 'not_a_member' || options.enrolmentToken === undefined) throw error
-      return exchange(
-        LEDGER_METHODS.enrol,
-        enrolRequestCodec.encode({ token: options.enrolmentToken }),
-      )
+      this.#log.warn({ code: errorCodeOf(error) }, 'ledger not reached or membership not renewed')
+      if (error instanceof LexoraError && REFUSALS.has(error.code)) {
+        for (const listener of this.#refusalListeners) listener(error)
+      }
+      this.#schedule(this.#retry.nextMs())
     }
   }
 
-  async function connect(): Promise<void> {
-    const opened = await host.openSession(options.ledger, LEDGER_PROTOCOL, {
-      hello: () => helloCodec.encode({ certificate: new Uint8Array(), software: options.software }),
-      accept: () => ({ requests: {}, notices: options.notices ?? {} }),
+  async #connect(): Promise<void> {
+    const { ledger, software, notices = {} } = this.#options
+    const session = await this.#host.openSession(ledger, LEDGER_PROTOCOL, {
+      hello: () => helloCodec.encode({ certificate: NOTHING, software }),
+      accept: () => ({ requests: {}, notices }),
       timeoutMs: CONNECT_TIMEOUT_MS,
     })
-    session = opened
-    opened.onClose(() => {
-      if (session === opened) session = undefined
-      log.warn({ peer: options.ledger.peerId }, 'ledger session closed')
-      schedule(retry.nextMs())
+    this.#session = session
+    session.onClose(() => {
+      if (this.#session === session) this.#session = undefined
+      this.#log.warn({ peer: ledger.peerId }, 'ledger session closed')
+      this.#schedule(this.#retry.nextMs())
     })
-    await obtainCertificate()
-    retry.reset()
-    log.info({ peer: options.ledger.peerId }, 'ledger session open')
+    await this.#obtainCertificate()
+    this.#retry.reset()
+    this.#log.info({ peer: ledger.peerId }, 'ledger session open')
   }
 
-  async function tend(): Promise<void> {
+  async #obtainCertificate(): Promise<void> {
+    const { certificate: bytes } = certificateResponseCodec.decode(await this.#membership())
+    const { notAfterMs } = checkCertificate(bytes, {
+      ledgerPeerId: this.#options.ledger.peerId,
+      nowMs: this.#clock(),
+      peerId: this.#host.peerId,
+      role: this.#options.role,
+    })
+    this.#certificate = { bytes, notAfterMs }
+    for (const listener of this.#certificateListeners) listener(bytes)
+  }
+
+  /** A member asks for a fresh certificate; a stranger with a token redeems it. */
+  async #membership(): Promise<Uint8Array> {
     try {
-      if (session === undefined || !session.isOpen) await connect()
-      else if (dueForRenewal()) await obtainCertificate()
-      schedule(CERTIFICATE_CHECK_MS)
+      return await this.#exchange(LEDGER_METHODS.renewCertificate, NOTHING)
     } catch (error) {
-      log.warn({ code: errorCodeOf(error) }, 'ledger not reached or membership not renewed')
-      if (error instanceof LexoraError && REFUSALS.has(error.code)) {
-        for (const listener of refusalListeners) listener(error)
-      }
-      schedule(retry.nextMs())
+      const { enrolmentToken: token } = this.#options
+      if (errorCodeOf(error) !== 'not_a_member' || token === undefined) throw error
+      return this.#exchange(LEDGER_METHODS.enrol, enrolRequestCodec.encode({ token }))
     }
   }
 
-  function dueForRenewal(): boolean {
-    return (
-      certificate === undefined || certificate.notAfterMs - clock() < CERTIFICATE_RENEW_BEFORE_MS
-    )
+  #isRenewalDue(): boolean {
+    const held = this.#certificate
+    return held === undefined || held.notAfterMs - this.#clock() < CERTIFICATE_RENEW_BEFORE_MS
   }
 
-  function schedule(delayMs: number): void {
-    if (stopping.signal.aborted) return
-    clearTimeout(timer)
-    timer = setTimeout(() => void tend(), delayMs) // tend() handles its own errors
-  }
-
-  return {
-    start: () => schedule(0),
-    stop() {
-      stopping.abort()
-      clearTimeout(timer)
-      session?.close()
-    },
-    get isConnected() {
-      return session?.isOpen ?? false
-    },
-    certificate: () =>
-      certificate !== undefined && certificate.notAfterMs > clock() ? certificate.bytes : undefined,
-    onCertificate: (listener) => void certificateListeners.push(listener),
-    onRefused: (listener) => void refusalListeners.push(listener),
-    async call(method, codecs, value) {
-      return codecs.response.decode(await exchange(method, codecs.request.encode(value)))
-    },
-    async request(method, codec) {
-      return codec.decode(await exchange(method, new Uint8Array()))
-    },
-    async send(method, codec, value) {
-      await exchange(method, codec.encode(value))
-    },
+  #schedule(delayMs: number): void {
+    if (this.#stopped) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => void this.#tend(), delayMs) // #tend() handles its own errors
   }
 }

@@ -8,7 +8,8 @@ export function refuse(field: string, rule: string): never {
 
 /** A text of at most `max` UTF-16 units, and at least `min` (default 1). */
 export function text(value: string, field: string, max: number, min = 1): string {
-  if (value.length < min || value.length > max) refuse(field, `must have ${min} to ${max} characters`)
+  if (value.length < min || value.length > max)
+    refuse(field, `must have ${min} to ${max} characters`)
   return value
 }
 
@@ -26,7 +27,8 @@ export function bytesOf(value: Uint8Array, field: string, length: number): Uint8
 
 /** Bytes between `min` and `max` long. */
 export function bytesUpTo(value: Uint8Array, field: string, max: number, min = 1): Uint8Array {
-  if (value.byteLength < min || value.byteLength > max) refuse(field, `must have ${min} to ${max} bytes`)
+  if (value.byteLength < min || value.byteLength > max)
+    refuse(field, `must have ${min} to ${max} bytes`)
   return value
 }
 

@@ -31,9 +31,13 @@ export interface CodecRules<Raw, T> {
 /** Joins generated code with our limits: length cap, then schema, then our checks. */
 export function codec<Raw, T>(generated: GeneratedCodec<Raw>, rules: CodecRules<Raw, T>): Codec<T> {
   const tooLarge = (length: number): LexoraError =>
-    new LexoraError('frame_too_large', `${rules.name} has ${length} bytes, at most ${rules.bytesMax} are allowed`, {
-      facts: { length, max: rules.bytesMax },
-    })
+    new LexoraError(
+      'frame_too_large',
+      `${rules.name} has ${length} bytes, at most ${rules.bytesMax} are allowed`,
+      {
+        facts: { length, max: rules.bytesMax },
+      },
+    )
   const options: DecodeOptions<Raw> = rules.limits === undefined ? {} : { limits: rules.limits }
   return {
     encode(value) {
