@@ -1,0 +1,101 @@
+/**
+ * The chart of accounts and the table of transfer kinds. What money may ever do is these two tables: a new flow is a
+ * new row here first.
+ */
+
+/** Where money sits. Names follow the pattern of the kind, with the owner's account id in the middle. */
+export type BookAccountKind =
+  | 'customer:paid'
+  | 'customer:promo'
+  | 'provider:maturing'
+  | 'provider:payable'
+  | 'platform:settle'
+  | 'platform:fees'
+  | 'platform:promo_cost'
+  | 'clearing:payments'
+
+/**
+ * `covered`: owed to somebody, so `creditsPosted - debitsPosted - debitsPending` never goes below zero.
+ * `free`: mirrors the outside world or counts income and cost, and may have either sign.
+ */
+export type AccountBound = 'covered' | 'free'
+
+/** The bound of each kind of account. */
+export const ACCOUNT_BOUNDS: Readonly<Record<BookAccountKind, AccountBound>> = {
+  'customer:paid': 'covered',
+  'customer:promo': 'covered',
+  'provider:maturing': 'covered',
+  'provider:payable': 'covered',
+  'platform:settle': 'covered',
+  'platform:fees': 'free',
+  'platform:promo_cost': 'free',
+  'clearing:payments': 'free',
+}
+
+/** Captured money passes through here on its way to provider and fees; zero after every command. */
+export const SETTLE_ACCOUNT = 'platform:settle'
+/** The network's share. */
+export const FEES_ACCOUNT = 'platform:fees'
+/** What promotional credit has cost the platform. */
+export const PROMO_COST_ACCOUNT = 'platform:promo_cost'
+/** Money that payment companies owe us or that an operator has received. */
+export const CLEARING_ACCOUNT = 'clearing:payments'
+
+/** A customer's bought credit. */
+export function paidAccount(accountId: string): string {
+  return `customer:${accountId}:paid`
+}
+
+/** A customer's granted credit; spent before bought credit. */
+export function promoAccount(accountId: string): string {
+  return `customer:${accountId}:promo`
+}
+
+/** What a provider has earned and that may still be clawed back. */
+export function maturingAccount(accountId: string): string {
+  return `provider:${accountId}:maturing`
+}
+
+/** What a provider has earned for good. */
+export function payableAccount(accountId: string): string {
+  return `provider:${accountId}:payable`
+}
+
+/** The kind of a named account, or undefined where the name fits no row of the chart. */
+export function bookAccountKind(name: string): BookAccountKind | undefined {
+  const parts = name.split(':')
+  const kind = parts.length === 3 ? `${parts[0]}:${parts[2]}` : name
+  const owned = kind.startsWith('customer:') || kind.startsWith('provider:')
+  if (owned !== (parts.length === 3) || parts.includes('')) return undefined
+  return Object.hasOwn(ACCOUNT_BOUNDS, kind) ? (kind as BookAccountKind) : undefined
+}
+
+/** Kinds of transfers that move money or, for `hold`, reserve it. */
+export type MoveKind = 'deposit' | 'grant' | 'hold' | 'earning' | 'fee'
+
+/** What one kind of move does. */
+export interface MoveRule {
+  /** `single` posts at once; `pending` reserves until it is captured, voided or expired. */
+  phase: 'single' | 'pending'
+  debit: readonly BookAccountKind[]
+  credit: readonly BookAccountKind[]
+}
+
+/** Every way in which money moves. No row has a customer on both sides: credit cannot be sent to somebody else. */
+export const MOVE_RULES: Readonly<Record<MoveKind, MoveRule>> = {
+  deposit: { phase: 'single', debit: ['clearing:payments'], credit: ['customer:paid'] },
+  grant: { phase: 'single', debit: ['platform:promo_cost'], credit: ['customer:promo'] },
+  hold: {
+    phase: 'pending',
+    debit: ['customer:promo', 'customer:paid'],
+    credit: ['platform:settle'],
+  },
+  earning: { phase: 'single', debit: ['platform:settle'], credit: ['provider:maturing'] },
+  fee: { phase: 'single', debit: ['platform:settle'], credit: ['platform:fees'] },
+}
+
+/**
+ * Most of one transfer: 2^62 nano-USD, $4.6 billion. Amounts travel as 64-bit integers, so anything near that is a
+ * mistake of the caller.
+ */
+export const AMOUNT_MAX: bigint = 2n ** 62n

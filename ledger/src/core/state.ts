@@ -1,0 +1,265 @@
+import { assert, type PriceList } from '@lexora/protocol'
+import { type Books, createBooks, enterTransfers } from './books.ts'
+import type { Change, Entry } from './entry.ts'
+import type { Account, ApiKey, Enrolment, Hold, KeyUsage, Member, Settlement } from './records.ts'
+import type { Decision, Refusal } from './refusal.ts'
+
+/** Options of {@link createState}. */
+export interface StateOptions {
+  /**
+   * Most closed holds that are remembered for repeats and late calls; older ones are forgotten and a late call for
+   * one answers `hold_not_found`. Default 200,000, about 10 minutes at 300 requests per second and 150 MB.
+   */
+  closedHoldsMax?: number
+}
+
+/** Everything the ledger knows: the fold of its journal. Changed by {@link enter} alone. */
+export interface LedgerState {
+  readonly closedHoldsMax: number
+  ledgerId: string
+  nextSeq: number
+  books: Books
+  accounts: Map<string, Account>
+  keys: Map<string, ApiKey>
+  /** Key hash to key id. */
+  keyIds: Map<string, string>
+  keyUsage: Map<string, KeyUsage>
+  enrolments: Map<string, Enrolment>
+  /** Token hash to enrolment id. */
+  enrolmentIds: Map<string, string>
+  /** By peer id, the latest membership of each. */
+  members: Map<string, Member>
+  serialLast: number
+  /** Serials that are no longer good, with when that was. */
+  revokedSerials: Map<number, number>
+  /** Ascending versions. */
+  prices: PriceList[]
+  holds: Map<string, Hold>
+  /** `gateway/requestId` to hold id. */
+  holdIds: Map<string, string>
+  openHolds: Set<string>
+  /** Closed holds, oldest first. */
+  closedHolds: Set<string>
+}
+
+/** The state before the first entry. */
+export function createState(options: StateOptions = {}): LedgerState {
+  return {
+    closedHoldsMax: options.closedHoldsMax ?? 200_000,
+    ledgerId: '',
+    nextSeq: 0,
+    books: createBooks(),
+    accounts: new Map(),
+    keys: new Map(),
+    keyIds: new Map(),
+    keyUsage: new Map(),
+    enrolments: new Map(),
+    enrolmentIds: new Map(),
+    members: new Map(),
+    serialLast: 0,
+    revokedSerials: new Map(),
+    prices: [],
+    holds: new Map(),
+    holdIds: new Map(),
+    openHolds: new Set(),
+    closedHolds: new Set(),
+  }
+}
+
+/** A pure rule: looks at the state, never changes it. Time and randomness come with the command. */
+export type Rule<C, T> = (state: LedgerState, command: C, nowMs: number) => Decision<T>
+
+/** What came of a command. `entry` is absent where it was a repeat that changes nothing. */
+export type Outcome<T> =
+  | { ok: true; answer: T; entry?: Entry }
+  | Extract<Decision<T>, { ok: false }>
+
+/**
+ * Carries out one command: asks its rule, and enters what the rule decided. A refusal leaves the state untouched.
+ * Throws only where an invariant is broken; the state must not be used after that.
+ */
+export function apply<C, T>(
+  state: LedgerState,
+  rule: Rule<C, T>,
+  command: C,
+  nowMs: number,
+): Outcome<T> {
+  const decision = rule(state, command, nowMs)
+  if (!decision.ok) return decision
+  if (decision.changes.length === 0) return { ok: true, answer: decision.answer }
+  const entry = { seq: state.nextSeq, atMs: nowMs, changes: decision.changes }
+  const reason = enter(state, entry)
+  return reason === undefined
+    ? { ok: true, answer: decision.answer, entry }
+    : { ok: false, reason }
+}
+
+/** Enters an entry of the journal. Throws where it does not follow from those before it. */
+export function replay(state: LedgerState, entry: Entry): void {
+  assert(entry.seq === state.nextSeq, `entry ${entry.seq} follows entry ${state.nextSeq - 1}`)
+  const refused = enter(state, entry)
+  assert(refused === undefined, `entry ${entry.seq} is acceptable: ${refused?.message}`)
+}
+
+/** Money first, since only money can still be refused; then the records. */
+function enter(state: LedgerState, entry: Entry): Refusal | undefined {
+  const transfers = entry.changes.flatMap((change) =>
+    change.type === 'transfers' ? change.transfers : [],
+  )
+  if (transfers.length > 0) {
+    const refused = enterTransfers(state.books, transfers)
+    if (refused !== undefined) return refused
+  }
+  for (const change of entry.changes) enterRecord(state, change, entry.atMs)
+  state.nextSeq += 1
+  return undefined
+}
+
+function enterRecord(state: LedgerState, change: Change, atMs: number): void {
+  switch (change.type) {
+    case 'transfers':
+      return
+    case 'genesis':
+      assert(state.nextSeq === 0 && change.format === 1, 'the journal begins with its genesis')
+      state.ledgerId = change.ledgerId
+      return
+    case 'prices':
+      assert((state.prices.at(-1)?.version ?? 0) < change.list.version, 'price versions rise')
+      state.prices.push(change.list)
+      return
+    case 'hold':
+    case 'claim':
+    case 'holdClosed':
+      return enterHold(state, change)
+    default:
+      return enterIdentity(state, change, atMs)
+  }
+}
+
+type HoldChange = Extract<Change, { type: 'hold' | 'claim' | 'holdClosed' }>
+type IdentityChange = Exclude<
+  Change,
+  HoldChange | { type: 'transfers' } | { type: 'genesis' } | { type: 'prices' }
+>
+
+function enterIdentity(state: LedgerState, change: IdentityChange, atMs: number): void {
+  switch (change.type) {
+    case 'account':
+      assert(!state.accounts.has(change.account.accountId), 'account ids are new')
+      state.accounts.set(change.account.accountId, change.account)
+      return
+    case 'accountState': {
+      const { reason: _, ...account } = existing(state.accounts, change.accountId)
+      const reason = change.reason === undefined ? {} : { reason: change.reason }
+      state.accounts.set(change.accountId, { ...account, state: change.state, ...reason })
+      return
+    }
+    case 'key':
+      assert(!state.keyIds.has(change.key.hash), 'key hashes are new')
+      state.keys.set(change.key.keyId, change.key)
+      state.keyIds.set(change.key.hash, change.key.keyId)
+      return
+    case 'keyRevoked':
+      state.keys.set(change.keyId, { ...existing(state.keys, change.keyId), revokedAtMs: atMs })
+      return
+    case 'enrolment':
+      state.enrolments.set(change.enrolment.enrolmentId, change.enrolment)
+      state.enrolmentIds.set(change.enrolment.hash, change.enrolment.enrolmentId)
+      return
+    case 'enrolled':
+      return enterMember(state, change)
+    case 'memberRevoked': {
+      const member = existing(state.members, change.peerId)
+      state.members.set(change.peerId, { ...member, revokedAtMs: atMs })
+      state.revokedSerials.set(member.serial, atMs)
+    }
+  }
+}
+
+function enterMember(state: LedgerState, change: Extract<Change, { type: 'enrolled' }>): void {
+  const enrolment = existing(state.enrolments, change.enrolmentId)
+  assert(enrolment.usedBy === undefined, 'an enrolment token is used once')
+  assert(change.member.serial > state.serialLast, 'serials rise')
+  state.enrolments.set(change.enrolmentId, { ...enrolment, usedBy: change.member.peerId })
+  state.members.set(change.member.peerId, change.member)
+  state.serialLast = change.member.serial
+}
+
+function enterHold(state: LedgerState, change: HoldChange): void {
+  if (change.type === 'hold') {
+    const { hold } = change
+    assert(!state.holds.has(hold.holdId), 'hold ids are new')
+    state.holds.set(hold.holdId, hold)
+    state.holdIds.set(requestKey(hold.gateway, hold.requestId), hold.holdId)
+    state.openHolds.add(hold.holdId)
+    return
+  }
+  const hold = existing(state.holds, change.holdId)
+  assert(hold.state === 'open', 'a hold ends once')
+  if (change.type === 'claim') {
+    state.holds.set(hold.holdId, { ...hold, claim: change.claim })
+    return
+  }
+  const { claim: _, ...closed } = hold
+  const settled = change.settlement === undefined ? {} : { settlement: change.settlement }
+  state.holds.set(hold.holdId, { ...closed, state: change.state, ...settled })
+  state.openHolds.delete(hold.holdId)
+  state.closedHolds.add(hold.holdId)
+  if (change.settlement !== undefined) countUsage(state, hold.keyId, change.settlement)
+  forgetClosed(state)
+}
+
+function countUsage(state: LedgerState, keyId: string, settlement: Settlement): void {
+  const before = usageOf(state, keyId)
+  state.keyUsage.set(keyId, {
+    requests: before.requests + 1,
+    promptTokens: before.promptTokens + settlement.usage.promptTokens,
+    completionTokens: before.completionTokens + settlement.usage.completionTokens,
+    spentNanoUsd: before.spentNanoUsd + settlement.cost,
+  })
+}
+
+/** What a key has used so far. */
+export function usageOf(state: LedgerState, keyId: string): KeyUsage {
+  const none = { requests: 0, promptTokens: 0, completionTokens: 0, spentNanoUsd: 0n }
+  return state.keyUsage.get(keyId) ?? none
+}
+
+/** Old closed holds take nothing but memory: their money is in the totals and their entries in the journal. */
+function forgetClosed(state: LedgerState): void {
+  for (const holdId of state.closedHolds) {
+    if (state.closedHolds.size <= state.closedHoldsMax) return
+    const hold = existing(state.holds, holdId)
+    const ids = hold.parts.flatMap((part) => [part.transferId, resolutionId(part.transferId)])
+    for (const id of [...ids, earningId(holdId), feeId(holdId)]) state.books.transfers.delete(id)
+    state.holdIds.delete(requestKey(hold.gateway, hold.requestId))
+    state.holds.delete(holdId)
+    state.closedHolds.delete(holdId)
+  }
+}
+
+/** Index key of a gateway's request. */
+export function requestKey(gateway: string, requestId: string): string {
+  return `${gateway}/${requestId}`
+}
+
+/** Id of the capture, void or expiry of a pending transfer. One id for all: it can only end once. */
+export function resolutionId(pendingId: string): string {
+  return `${pendingId}/end`
+}
+
+/** Id of the provider's share of a hold. */
+export function earningId(holdId: string): string {
+  return `${holdId}/earning`
+}
+
+/** Id of the network's share of a hold. */
+export function feeId(holdId: string): string {
+  return `${holdId}/fee`
+}
+
+function existing<V>(map: ReadonlyMap<string, V>, id: string): V {
+  const value = map.get(id)
+  assert(value !== undefined, `${id} was entered before`)
+  return value
+}
