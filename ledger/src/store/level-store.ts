@@ -1,0 +1,142 @@
+import { mkdir, stat } from 'node:fs/promises'
+import { LexoraError } from '@lexora/protocol'
+import { Level } from 'level'
+import { type Chunk, EMPTY_HEAD, follow, type Head, journalDamaged, openChunk } from './chunk.ts'
+import type { Store } from './store.ts'
+
+type Database = Level<Uint8Array, Uint8Array>
+
+/**
+ * Makes a journal directory with its first chunk. Throws `conflict` where there is a journal already.
+ * The only place that creates a database: anywhere else an empty one means that the journal is gone.
+ */
+export async function initLevelStore(directory: string, genesis: Chunk): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const database = await openDatabase(directory, { createIfMissing: true, errorIfExists: true })
+  try {
+    await database.put(keyOf(genesis.firstSeq), genesis.bytes, { sync: true })
+  } finally {
+    await database.close()
+  }
+}
+
+/**
+ * Opens a journal and checks all of it. Throws `not_found` where there is none, `conflict` where another process has
+ * it open, and `journalDamaged`. Never repairs: LevelDB's repair drops what it cannot read.
+ */
+export async function openLevelStore(directory: string): Promise<Store> {
+  const found = await stat(directory).catch(() => undefined)
+  if (found?.isDirectory() !== true) {
+    throw new LexoraError('not_found', 'there is no journal here', { facts: { directory } })
+  }
+  const database = await openDatabase(directory, { createIfMissing: false, errorIfExists: false })
+  try {
+    let head = EMPTY_HEAD
+    for await (const chunk of chunksOf(database, EMPTY_HEAD)) head = follow(head, chunk)
+    if (head.nextSeq === 0) throw journalDamaged(0, 'it is empty, and a journal never is')
+    return storeOf(database, head)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+function storeOf(database: Database, opened: Head): Store {
+  let head = opened
+  let isClosed = false
+  return {
+    head: () => head,
+    async append(chunk) {
+      if (chunk.firstSeq !== head.nextSeq || chunk.prevHash !== head.hash) {
+        throw new LexoraError('conflict', 'the chunk does not follow the journal')
+      }
+      // One put is one LevelDB log record, so a group is there whole or not at all; `sync` is fdatasync.
+      await database.put(keyOf(chunk.firstSeq), chunk.bytes, { sync: true })
+      head = follow(head, chunk)
+    },
+    async *readFrom(seq) {
+      const end = head
+      if (seq >= end.nextSeq) return
+      const first = await firstKey(database, seq)
+      yield* chunksOf(database, end, first)
+    },
+    async close() {
+      if (isClosed) return
+      isClosed = true
+      await database.close()
+    },
+  }
+}
+
+/** Chunks in order, each linked to the one before; up to `end` where that is not the empty head. */
+async function* chunksOf(
+  database: Database,
+  end: Head,
+  from?: Uint8Array,
+): AsyncGenerator<Chunk, void, undefined> {
+  let head: Head | undefined = from === undefined ? EMPTY_HEAD : undefined
+  const isOpenEnded = end.nextSeq === 0
+  for await (const [key, bytes] of database.iterator(from === undefined ? {} : { gte: from })) {
+    if (!isOpenEnded && head !== undefined && head.nextSeq >= end.nextSeq) break
+    const seq = seqOf(key)
+    const chunk = openChunk(bytes, seq)
+    if (chunk.firstSeq !== seq) throw journalDamaged(seq, 'a chunk lies in the place of another')
+    head = follow(head ?? { nextSeq: seq, hash: chunk.prevHash }, chunk)
+    yield chunk
+  }
+  const isWhole = head?.nextSeq === end.nextSeq && head.hash === end.hash
+  if (!isOpenEnded && !isWhole) throw journalDamaged(head?.nextSeq ?? 0, 'its end is missing')
+}
+
+/** The key of the chunk that holds an entry: the last one at or before it. */
+async function firstKey(database: Database, seq: number): Promise<Uint8Array> {
+  for await (const key of database.keys({ lte: keyOf(seq), reverse: true, limit: 1 })) return key
+  throw journalDamaged(seq, 'entries are missing')
+}
+
+async function openDatabase(
+  directory: string,
+  options: { createIfMissing: boolean; errorIfExists: boolean },
+): Promise<Database> {
+  const database: Database = new Level(directory, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    ...options,
+  })
+  try {
+    await database.open()
+    return database
+  } catch (error) {
+    throw openingError(directory, error)
+  }
+}
+
+function openingError(directory: string, error: unknown): LexoraError {
+  const cause = error instanceof Error ? error.cause : undefined
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  const text = cause instanceof Error ? cause.message : String(error)
+  if (code === 'LEVEL_LOCKED') {
+    return new LexoraError('conflict', 'another process has this ledger open', {
+      facts: { directory, locked: true },
+      cause: error,
+    })
+  }
+  if (text.includes('error_if_exists')) {
+    return new LexoraError('conflict', 'there is a journal here already', {
+      facts: { directory },
+      cause: error,
+    })
+  }
+  return journalDamaged(0, 'the database cannot be opened', error)
+}
+
+function keyOf(seq: number): Uint8Array {
+  const key = Buffer.alloc(8)
+  key.writeBigUInt64BE(BigInt(seq))
+  return key
+}
+
+function seqOf(key: Uint8Array): number {
+  if (key.byteLength !== 8) throw journalDamaged(0, 'it holds a record that is not a chunk')
+  return Number(Buffer.from(key.buffer, key.byteOffset, 8).readBigUInt64BE())
+}
