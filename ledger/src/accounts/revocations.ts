@@ -1,0 +1,37 @@
+import type { RevocationNotice } from '@lexora/protocol'
+import type { LedgerState } from '../core/state.ts'
+
+/** Told of every revocation once it is durable. */
+export type RevocationListener = (notice: RevocationNotice) => void
+
+/** Tells listeners of revoked keys and members. */
+export interface Revocations {
+  /** Returns the function that ends it. */
+  onRevocation(listener: RevocationListener): () => void
+  /** Everything revoked since then, for a peer that was away. */
+  revokedSince(timeMs: number): RevocationNotice
+}
+
+/** Keeps the listeners: one per ledger session, so as many as there are gateways. */
+export function createRevocations(
+  state: LedgerState,
+): Revocations & { announce: RevocationListener } {
+  const listeners = new Set<RevocationListener>()
+  return {
+    onRevocation(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    revokedSince(timeMs) {
+      const keys = [...state.keys.values()].filter((key) => (key.revokedAtMs ?? -1) >= timeMs)
+      const serials = [...state.revokedSerials].filter(([, atMs]) => atMs >= timeMs)
+      return {
+        keyHashes: keys.map((key) => Buffer.from(key.hash, 'hex')),
+        serials: serials.map(([serial]) => serial),
+      }
+    },
+    announce(notice) {
+      for (const listener of listeners) listener(notice)
+    },
+  }
+}

@@ -1,0 +1,121 @@
+import { type AccountDesk, createAccountDesk } from './accounts/account-desk.ts'
+import { createKeyDesk, type KeyDesk } from './accounts/key-desk.ts'
+import { createMemberDesk, type MemberDesk } from './accounts/member-desk.ts'
+import { createRevocations, type Revocations } from './accounts/revocations.ts'
+import { createHoldDesk, type HoldDesk } from './billing/hold-desk.ts'
+import { createLeases } from './billing/leases.ts'
+import { createPriceDesk, type PriceDesk } from './billing/price-desk.ts'
+import { createState, type LedgerState, replay, type StateOptions } from './core/state.ts'
+import type { Desk } from './desk.ts'
+import { entriesOf, type Head, journalDamaged } from './store/chunk.ts'
+import type { Store } from './store/store.ts'
+import { createWriter } from './store/writer.ts'
+import { type BooksReport, type VerifyOptions, verifyBooks } from './verify.ts'
+
+/** New promises need this much free disk; captures of those that were made go on below it (design: Ledger). */
+const FREE_DISK_BYTES_MIN = 1024 ** 3
+/** How long a look at the disk is good for. */
+const FREE_DISK_AGE_MS = 1_000
+/** A lease outlives a restart of a gateway or a ledger, and is short enough for a customer to wait out. */
+const LEASE_MS = 60_000
+
+/** What the service is made of. */
+export interface LedgerServiceComponents {
+  /** Opened; the service is its only writer and closes it. */
+  store: Store
+  /** Unix ms. */
+  clock: () => number
+  random: Desk['random']
+  /** Free bytes where the journal lies. Throwing counts as none. */
+  freeDiskBytes: () => number
+  log: Desk['log']
+}
+
+/** Options of {@link createLedgerService}. */
+export interface LedgerServiceOptions extends StateOptions {
+  /** How long a hold lives unrenewed. Default 60,000 ms. */
+  leaseMs?: number
+  /** Most commands that wait for the disk. Default 50,000. */
+  queueLengthMax?: number
+  /** Called once when the ledger can no longer write: the process must end and verify at its next start. */
+  onFatal?: (error: unknown) => void
+}
+
+/** Everything that the ledger does, whatever the edge that asks: RPC, admin socket, command line. */
+export interface LedgerService
+  extends AccountDesk,
+    KeyDesk,
+    MemberDesk,
+    PriceDesk,
+    HoldDesk,
+    Revocations {
+  /** Random id of this ledger, from its first entry. */
+  ledgerId(): string
+  /** Where the journal ends; gateways remember it and refuse a ledger that went back. */
+  head(): Head
+  /** Checks the whole journal, as it is on the disk. */
+  verify(options?: VerifyOptions): Promise<BooksReport>
+  /** Answers what has been asked, refuses the rest and closes the store. May be called twice. */
+  stop(): Promise<void>
+}
+
+/**
+ * Replays the journal and opens for business. Throws `journalDamaged` and, for entries that do not follow from each
+ * other, an assertion: both mean that the books cannot be trusted.
+ */
+export async function createLedgerService(
+  components: LedgerServiceComponents,
+  options: LedgerServiceOptions = {},
+): Promise<LedgerService> {
+  const { store, clock, random, log } = components
+  const state = await replayAll(store, createState(options))
+  const writer = createWriter({ store, state, clock }, options)
+  const isStorageLow = watchDisk(components)
+  const desk: Desk = { writer, state, clock, random, isStorageLow, log }
+  const { announce, ...revocations } = createRevocations(state)
+  const leases = createLeases({ clock }, { leaseMs: options.leaseMs ?? LEASE_MS })
+  return {
+    ...createAccountDesk(desk),
+    ...createKeyDesk(desk, announce),
+    ...createMemberDesk(desk, announce),
+    ...createPriceDesk(desk),
+    ...createHoldDesk(desk, leases),
+    ...revocations,
+    ledgerId: () => state.ledgerId,
+    head: () => store.head(),
+    verify: (verifyOptions) => verifyBooks(store, verifyOptions),
+    async stop() {
+      await writer.stop()
+      await store.close()
+    },
+  }
+}
+
+async function replayAll(store: Store, state: LedgerState): Promise<LedgerState> {
+  for await (const chunk of store.readFrom(0)) {
+    for (const entry of entriesOf(chunk)) replay(state, entry)
+  }
+  if (state.ledgerId === '') throw journalDamaged(0, 'it does not begin with its genesis')
+  return state
+}
+
+/** Looks at the disk at most once a second. */
+function watchDisk(components: LedgerServiceComponents): () => boolean {
+  const { clock, freeDiskBytes, log } = components
+  let lookedAtMs = Number.NEGATIVE_INFINITY
+  let isLow = false
+  return () => {
+    const nowMs = clock()
+    if (Math.abs(nowMs - lookedAtMs) < FREE_DISK_AGE_MS) return isLow
+    lookedAtMs = nowMs
+    const before = isLow
+    try {
+      isLow = freeDiskBytes() < FREE_DISK_BYTES_MIN
+    } catch (error) {
+      log.error({ err: error }, 'free disk space cannot be read')
+      isLow = true
+    }
+    if (isLow !== before) log.warn({ isLow }, 'free disk space changed sides of its limit')
+    return isLow
+  }
+}
