@@ -141,17 +141,10 @@ function checkTerminal(
 ): void {
   const { receipt, signedBy } = openReceipt(terminal.receipt)
   const { provider, expected } = context
-  if (signedBy !== provider.peerId || receipt.provider !== provider.peerId)
+  if (signedBy !== provider.peerId || receipt.provider !== provider.peerId) {
     fault('did not sign its own receipt')
-  const sameRequest =
-    receipt.holdId === expected.holdId &&
-    receipt.model === expected.model &&
-    receipt.gateway === expected.gateway &&
-    receipt.priceVersion === expected.priceVersion &&
-    Buffer.compare(receipt.requestId, expected.requestId) === 0 &&
-    Buffer.compare(receipt.requestHash, expected.requestHash) === 0 &&
-    Buffer.compare(receipt.modelSha256, expected.modelSha256) === 0
-  if (!sameRequest) fault('signed a receipt for another request')
+  }
+  if (!isFor(receipt, expected)) fault('signed a receipt for another request')
   if (
     receipt.tokenStart !== 0 ||
     !sameUsage(receipt.usage, counted) ||
@@ -159,6 +152,16 @@ function checkTerminal(
   ) {
     fault('counts other tokens than it delivered')
   }
+}
+
+/** Whether a receipt names this request in every part. */
+function isFor(receipt: Receipt, expected: AttemptRequest['expected']): boolean {
+  return Object.entries(expected).every(([field, value]) => {
+    const said = receipt[field as keyof typeof expected]
+    return value instanceof Uint8Array
+      ? Buffer.compare(value, said as Uint8Array) === 0
+      : value === said
+  })
 }
 
 function sameUsage(a: Usage, b: Usage): boolean {

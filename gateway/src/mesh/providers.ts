@@ -1,5 +1,6 @@
 import {
   CAPABILITY_NOTICE,
+  type CapabilityRecord,
   checkCapability,
   GOODBYE_NOTICE,
   helloCodec,
@@ -50,56 +51,25 @@ export function createProviders(
   components: ProvidersComponents,
   options: { ledgerPeerId: string; software: string },
 ): Providers {
-  const { host, directory, log, clock } = components
+  const { host, directory, log, certificate } = components
+  const read = helloReader(components, options.ledgerPeerId)
 
   function hello(): Uint8Array {
-    const certificate = components.certificate()
-    if (certificate === undefined)
+    const held = certificate()
+    if (held === undefined) {
       throw new LexoraError('not_a_member', 'this gateway has no certificate yet')
-    return helloCodec.encode({ certificate, software: options.software })
+    }
+    return helloCodec.encode({ certificate: held, software: options.software })
   }
 
   /** A provider's hello carries its record and load; both are checked before anything is kept. */
   function accept(remotePeer: string, bytes: Uint8Array): SessionHandlers {
-    readHello(remotePeer, bytes)
-    return {
-      requests: {},
-      notices: {
-        [LOAD_NOTICE]: (payload) => {
-          const load = loadCodec.decode(payload)
-          if (load.peerId === remotePeer) directory.updateLoad(remotePeer, load)
-        },
-        [CAPABILITY_NOTICE]: (payload) => {
-          directory.updateRecord(remotePeer, check(remotePeer, payload).record)
-        },
-        [GOODBYE_NOTICE]: (_payload, session) => {
-          directory.remove(session)
-        },
-      },
-    }
-  }
-
-  function check(remotePeer: string, capability: Uint8Array): ReturnType<typeof checkCapability> {
-    return checkCapability(capability, {
-      ledgerPeerId: options.ledgerPeerId,
-      nowMs: clock(),
-      peerId: remotePeer,
-    })
-  }
-
-  function readHello(
-    remotePeer: string,
-    bytes: Uint8Array,
-  ): { record: ReturnType<typeof checkCapability>['record']; load: LoadHeartbeat | undefined } {
-    const { capability, load } = helloCodec.decode(bytes)
-    if (capability === undefined)
-      throw new LexoraError('not_a_member', 'a provider must show its capability record')
-    const { record } = check(remotePeer, capability)
-    return { record, load: load?.peerId === remotePeer ? load : undefined }
+    read.hello(remotePeer, bytes)
+    return { requests: {}, notices: noticeHandlers(directory, read) }
   }
 
   function onSession(session: Session): void {
-    const { record, load } = readHello(session.remotePeer, session.remoteHello)
+    const { record, load } = read.hello(session.remotePeer, session.remoteHello)
     try {
       directory.add(session, record, load)
     } catch (error) {
@@ -126,6 +96,47 @@ export function createProviders(
     async meet(target) {
       if (directory.get(target.peerId) !== undefined) return
       await host.openSession(target, SERVE_PROTOCOL, sessionOptions)
+    },
+  }
+}
+
+/** Checks what a provider says of itself. Each throws the codes of {@link checkCapability}. */
+interface HelloReader {
+  record(remotePeer: string, capability: Uint8Array): CapabilityRecord
+  hello(
+    remotePeer: string,
+    bytes: Uint8Array,
+  ): { record: CapabilityRecord; load: LoadHeartbeat | undefined }
+}
+
+function helloReader({ clock }: ProvidersComponents, ledgerPeerId: string): HelloReader {
+  function record(peerId: string, capability: Uint8Array): CapabilityRecord {
+    return checkCapability(capability, { ledgerPeerId, nowMs: clock(), peerId }).record
+  }
+  return {
+    record,
+    hello(remotePeer, bytes) {
+      const { capability, load } = helloCodec.decode(bytes)
+      if (capability === undefined) {
+        throw new LexoraError('not_a_member', 'a provider must show its capability record')
+      }
+      const ownLoad = load?.peerId === remotePeer ? load : undefined
+      return { record: record(remotePeer, capability), load: ownLoad }
+    },
+  }
+}
+
+function noticeHandlers(directory: Directory, read: HelloReader): SessionHandlers['notices'] {
+  return {
+    [LOAD_NOTICE]: (payload, { remotePeer }) => {
+      const load = loadCodec.decode(payload)
+      if (load.peerId === remotePeer) directory.updateLoad(remotePeer, load)
+    },
+    [CAPABILITY_NOTICE]: (payload, { remotePeer }) => {
+      directory.updateRecord(remotePeer, read.record(remotePeer, payload))
+    },
+    [GOODBYE_NOTICE]: (_payload, session) => {
+      directory.remove(session)
     },
   }
 }
