@@ -1,6 +1,7 @@
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { parsePeerAddress } from './addresses.ts'
 import { backoff } from './backoff.ts'
+import { startDeadline } from './deadline.ts'
 import { BACKOFF_LIMITS, BOOTSTRAP_CONNECTIONS, HOST_LIMITS } from './limits.ts'
 import type { MeshLog } from './log.ts'
 
@@ -16,8 +17,10 @@ export interface BootstrapComponents {
 /** Keeps this peer in the mesh. */
 export interface BootstrapSupervisor {
   start(): void
-  /** A connection ended: look again soon. */
-  readonly wake: () => void
+  /** Whether a peer is one of the bootstrap peers. */
+  has(peerId: string): boolean
+  /** The connection to a peer ended: if it was one of these, look again soon. */
+  readonly wake: (peerId: string) => void
   stop(): void
 }
 
@@ -43,23 +46,25 @@ export function createBootstrapSupervisor(
     const missing = [...peers.entries()].filter(([peerId]) => !isConnected(peerId))
     for (const [peerId, multiaddrs] of shuffled(missing)) {
       if (connected() >= wanted || stopping.signal.aborted) return
-      const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(HOST_LIMITS.dialMs)])
+      const deadline = startDeadline(HOST_LIMITS.dialMs, [stopping.signal])
       try {
-        await dial(multiaddrs, signal)
+        await dial(multiaddrs, deadline.signal)
       } catch (error) {
         log.debug({ err: error, peer: peerId }, 'bootstrap peer not reached')
+      } finally {
+        deadline.clear()
       }
     }
   }
 
   async function run(): Promise<void> {
     running = true
-    const before = connected()
+    // Connections that have stood since the last look, not new ones: a peer that drops us at once is asked ever less.
+    if (connected() >= wanted) retry.reset()
     await attempt()
     running = false
     const now = connected()
     if (now === 0) log.warn({ peers: peers.size }, 'no bootstrap peer is reachable')
-    if (now > before) retry.reset()
     // With enough connections the next look is only a precaution: wake() comes when one ends.
     schedule(now >= wanted ? BACKOFF_LIMITS.maxMs : retry.nextMs())
   }
@@ -77,8 +82,9 @@ export function createBootstrapSupervisor(
     start: () => {
       schedule(0)
     },
-    wake: () => {
-      if (!running && connected() < wanted) schedule(retry.nextMs())
+    has: (peerId) => peers.has(peerId),
+    wake: (peerId) => {
+      if (peers.has(peerId) && !running) schedule(retry.nextMs())
     },
     stop: () => {
       stopping.abort()

@@ -8,7 +8,10 @@ import {
 } from './limits.ts'
 import type { Outbox } from './outbox.ts'
 
-/** One frame of an answer. The payload is a view of received bytes: copy what is kept for long. */
+/**
+ * One frame of an answer. The payload is a view of received bytes: copy what is kept for long with `Uint8Array.from`
+ * (it may be a Buffer, whose `slice` is a view again).
+ */
 export interface CallFrame {
   readonly kind: 'data' | 'end'
   readonly payload: Uint8Array

@@ -27,8 +27,10 @@ export interface Gossip {
    * LexoraError `invalid_request` for a topic that the host was not set up for and `frame_too_large` above 16 KiB.
    */
   readonly publish: (topic: string, bytes: Uint8Array) => Promise<number>
-  /** Listens to a topic; one subscriber each. Returns an unsubscribe. Throws LexoraError `invalid_request` and `conflict`. */
+  /** Listens to a topic, from `start` on; one subscriber each. Returns an unsubscribe. Throws LexoraError `invalid_request` and `conflict`. */
   readonly subscribe: (topic: string, subscriber: GossipSubscriber) => () => void
+  /** The node has started: joins the topics subscribed to before. */
+  start(): void
   stop(): void
 }
 
@@ -37,6 +39,7 @@ export function createGossip(components: GossipComponents, topics: readonly stri
   const { pubsub, log } = components
   const allowed = new Set(topics)
   const subscribers = new Map<string, GossipSubscriber>()
+  let started = false
 
   function checkTopic(topic: string): void {
     if (!allowed.has(topic)) {
@@ -61,7 +64,7 @@ export function createGossip(components: GossipComponents, topics: readonly stri
   function unsubscribe(topic: string): void {
     if (!subscribers.delete(topic)) return
     pubsub.topicValidators.delete(topic)
-    pubsub.unsubscribe(topic)
+    if (started) pubsub.unsubscribe(topic)
   }
 
   return {
@@ -87,12 +90,17 @@ export function createGossip(components: GossipComponents, topics: readonly stri
       subscribers.set(topic, subscriber)
       // The validator comes first, or messages would pass unjudged.
       pubsub.topicValidators.set(topic, (_source, message) => judge(subscriber, message, log))
-      pubsub.subscribe(topic)
+      if (started) pubsub.subscribe(topic)
       return () => {
         if (subscribers.get(topic) === subscriber) unsubscribe(topic)
       }
     },
+    start() {
+      started = true
+      for (const topic of subscribers.keys()) pubsub.subscribe(topic)
+    },
     stop() {
+      started = false
       pubsub.removeEventListener('message', onMessage)
       subscribers.clear()
     },

@@ -1,4 +1,5 @@
 import type { PeerId } from '@libp2p/interface'
+import { parsePeerId } from './addresses.ts'
 import { createBootstrapSupervisor } from './bootstrap.ts'
 import { createGossip, type Gossip } from './gossip.ts'
 import { createMeshNode, type MeshNode, type MeshNodeOptions } from './libp2p-node.ts'
@@ -63,14 +64,16 @@ export async function createMeshHost(
   const bootstrap = createBootstrapSupervisor(
     {
       dial: (addresses, signal) => node.dial(addresses, { signal }),
-      isConnected: (peerId) => connectedPeers(node).includes(peerId),
+      isConnected: (peerId) => node.getConnections(parsePeerId(peerId)).length > 0,
       selfPeerId,
       log,
     },
     options.bootstrap,
   )
   const unsubscribes = [
-    listenToPeers(node, { event: 'peer:identify', log }, rendezvous.wake),
+    listenToPeers(node, { event: 'peer:identify', log }, (peerId) => {
+      rendezvous.wake(bootstrap.has(peerId))
+    }),
     listenToPeers(node, { event: 'peer:disconnect', log }, bootstrap.wake),
   ]
   let stopped: Promise<void> | undefined
@@ -89,6 +92,7 @@ export async function createMeshHost(
     addresses: () => node.getMultiaddrs().map(String),
     async start() {
       await node.start()
+      gossip.start()
       bootstrap.start()
     },
     stop() {

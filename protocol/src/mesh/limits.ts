@@ -23,7 +23,8 @@ export interface SessionLimits {
 
 /** The limits of a session when its program names none. */
 export const SESSION_LIMITS: SessionLimits = {
-  // The largest prompt in tokens times four bytes fits; larger answers (images) go out as several data frames.
+  // Tokens and ledger messages are far below; a protocol with larger requests names its own limit, and larger
+  // answers (images) go out as several data frames.
   frameBytesMax: 256 * 1024,
   // A certificate and a capability record together stay below 32 KiB; this leaves room to grow.
   helloBytesMax: 64 * 1024,
@@ -129,6 +130,8 @@ export const RENDEZVOUS_LIMITS = {
   reprovideMinMs: 600_000,
   reprovideMaxMs: 1_200_000,
   keysMax: 256,
+  // The DHT takes a peer into its table only after a ping of its own.
+  rejoinMs: 1_000,
 } as const
 
 /** Waits between attempts that repeat for ever. */

@@ -4,6 +4,7 @@ import { CID } from 'multiformats/cid'
 import { sha256 } from 'multiformats/hashes/sha2'
 import { LexoraError } from '../errors.ts'
 import { backoff } from './backoff.ts'
+import { startDeadline } from './deadline.ts'
 import { BACKOFF_LIMITS, RENDEZVOUS_LIMITS } from './limits.ts'
 import type { MeshLog } from './log.ts'
 
@@ -39,14 +40,17 @@ export interface Rendezvous {
   readonly findProviders: (key: string, options?: FindOptions) => AsyncIterable<FoundProvider>
   /** Provides a key again and again until the returned function is called: soon until the first success, then every 10 to 20 min. */
   readonly keepProvided: (key: string) => () => void
-  /** Something changed for the better, e.g. a new connection: what has not yet been provided is tried now. */
-  readonly wake: () => void
+  /**
+   * A peer connected: what has not yet been provided is tried now, and with `anew` everything is, since a bootstrap
+   * peer that has restarted has forgotten its records.
+   */
+  wake(anew: boolean): void
   /** Ends all that keeps going. */
   stop(): void
 }
 
 interface Kept {
-  wake(): void
+  wake(anew: boolean): void
   stop(): void
 }
 
@@ -58,14 +62,16 @@ export function createRendezvous(components: RendezvousComponents): Rendezvous {
 
   async function provide(key: string, signal?: AbortSignal): Promise<number> {
     const cid = await keyToCid(key)
-    const deadline = deadlineOf(stopping.signal, signal)
+    const deadline = startDeadline(RENDEZVOUS_LIMITS.queryMs, [stopping.signal, signal])
     let told = 0
     try {
-      for await (const event of dht.provide(cid, { signal: deadline })) {
+      for await (const event of dht.provide(cid, { signal: deadline.signal })) {
         if (event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER') told += 1
       }
     } catch (error) {
       log.debug({ err: error, told }, 'provide ended early')
+    } finally {
+      deadline.clear()
     }
     return told
   }
@@ -80,9 +86,9 @@ export function createRendezvous(components: RendezvousComponents): Rendezvous {
       RENDEZVOUS_LIMITS.providersMax,
     )
     const seen = new Set([selfPeerId])
-    const deadline = deadlineOf(stopping.signal, options.signal)
+    const deadline = startDeadline(RENDEZVOUS_LIMITS.queryMs, [stopping.signal, options.signal])
     try {
-      for await (const event of dht.findProviders(cid, { signal: deadline })) {
+      for await (const event of dht.findProviders(cid, { signal: deadline.signal })) {
         if (event.name !== 'PROVIDER') continue
         yield* notSeen(event.providers, seen, limit)
         // Leaving the loop ends the query, which would otherwise walk on to every peer near the key.
@@ -90,6 +96,8 @@ export function createRendezvous(components: RendezvousComponents): Rendezvous {
       }
     } catch (error) {
       log.debug({ err: error, found: seen.size - 1 }, 'search for providers ended early')
+    } finally {
+      deadline.clear()
     }
   }
 
@@ -112,8 +120,8 @@ export function createRendezvous(components: RendezvousComponents): Rendezvous {
     provide,
     findProviders,
     keepProvided,
-    wake: () => {
-      for (const keeper of kept) keeper.wake()
+    wake: (anew) => {
+      for (const keeper of kept) keeper.wake(anew)
     },
     stop: () => {
       stopping.abort()
@@ -163,17 +171,17 @@ function keepGoing(attempt: (signal: AbortSignal) => Promise<number>): Kept {
     provided = (await attempt(stopping.signal).catch(() => 0)) > 0
     running = false
     if (provided) retry.reset()
-    if (again && !provided) schedule(0)
+    if (again) schedule(provided ? RENDEZVOUS_LIMITS.rejoinMs : 0)
     else schedule(provided ? reprovideDelayMs() : retry.nextMs())
   }
 
   schedule(0)
   return {
-    wake: () => {
-      if (provided) return
-      again = true
+    wake: (anew) => {
+      if (provided && !anew) return
       retry.reset()
-      if (!running) schedule(0)
+      if (running) again = true
+      else schedule(provided ? RENDEZVOUS_LIMITS.rejoinMs : 0)
     },
     stop: () => {
       stopping.abort()
@@ -186,11 +194,6 @@ function keepGoing(attempt: (signal: AbortSignal) => Promise<number>): Kept {
 function reprovideDelayMs(): number {
   const { reprovideMinMs, reprovideMaxMs } = RENDEZVOUS_LIMITS
   return reprovideMinMs + Math.random() * (reprovideMaxMs - reprovideMinMs)
-}
-
-function deadlineOf(stopping: AbortSignal, signal: AbortSignal | undefined): AbortSignal {
-  const signals = [stopping, AbortSignal.timeout(RENDEZVOUS_LIMITS.queryMs)]
-  return AbortSignal.any(signal === undefined ? signals : [...signals, signal])
 }
 
 function checkKey(key: string): void {

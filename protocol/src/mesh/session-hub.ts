@@ -1,6 +1,7 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import { LexoraError } from '../errors.ts'
 import { dialableAddresses, parsePeerId } from './addresses.ts'
+import { startDeadline } from './deadline.ts'
 import type { MeshNode } from './libp2p-node.ts'
 import { HOST_LIMITS, type SessionLimits } from './limits.ts'
 import type { MeshLog } from './log.ts'
@@ -83,9 +84,11 @@ export function createSessionHub(components: SessionHubComponents): SessionHub {
     protocol: string,
     options: OpenOptions,
   ): Promise<Session> {
-    const timeout = AbortSignal.timeout(options.timeoutMs ?? HOST_LIMITS.dialMs)
-    const given = options.signal === undefined ? [] : [options.signal]
-    const signal = AbortSignal.any([stopping.signal, timeout, ...given])
+    const deadline = startDeadline(options.timeoutMs ?? HOST_LIMITS.dialMs, [
+      stopping.signal,
+      options.signal,
+    ])
+    const { signal } = deadline
     try {
       const stream = await openStream(node, { target, protocol, signal })
       return await establish(pool, stream, {
@@ -96,9 +99,11 @@ export function createSessionHub(components: SessionHubComponents): SessionHub {
       })
     } catch (error) {
       throw openError(error, {
-        timedOut: timeout.aborted,
+        timedOut: deadline.expired,
         cancelled: options.signal?.aborted ?? false,
       })
+    } finally {
+      deadline.clear()
     }
   }
 

@@ -20,6 +20,12 @@ afterEach(async () => {
 })
 
 async function startHost(options: Partial<MeshHostOptions> = {}): Promise<MeshHost> {
+  const host = await makeHost(options)
+  await host.start()
+  return host
+}
+
+async function makeHost(options: Partial<MeshHostOptions> = {}): Promise<MeshHost> {
   const host = await createMeshHost(
     {},
     {
@@ -32,7 +38,6 @@ async function startHost(options: Partial<MeshHostOptions> = {}): Promise<MeshHo
     },
   )
   hosts.push(host)
-  await host.start()
   return host
 }
 
@@ -176,6 +181,49 @@ describe('the mesh', () => {
     expect(found?.addresses.some((address) => address.startsWith('/ip4/127.0.0.1/tcp/'))).toBe(true)
     expect(await collect(seeker.findProviders('role:nobody'))).toEqual([])
     expect(await provider.provide('model:tiny')).toBeGreaterThan(0)
+  })
+
+  it('finds providers again when the bootstrap peer has lost its memory', async () => {
+    const privateKey = await generateKey()
+    const first = await startHost({ privateKey })
+    const joins = { bootstrap: first.addresses() }
+    const listen = joins.bootstrap.map((address) => address.replace(/\/p2p\/.*$/, ''))
+    // A DHT client, so that nobody but the bootstrap peer holds the record.
+    const provider = await startHost({ ...joins, dhtServer: false })
+    provider.keepProvided('role:gateway')
+    const find = async (): Promise<string[]> => {
+      const seeker = await startHost({ ...joins, dhtServer: false, listen: [] })
+      await expect.poll(() => seeker.connectedPeers()).toContain(first.peerId)
+      const found = await collect(seeker.findProviders('role:gateway', { limit: 1 }))
+      await seeker.stop()
+      return found.map(({ peerId }) => peerId)
+    }
+    await expect.poll(find, { timeout: 10_000 }).toEqual([provider.peerId])
+    await first.stop()
+    await startHost({ privateKey, listen })
+    await expect.poll(find, { timeout: 20_000 }).toEqual([provider.peerId])
+  })
+
+  it('takes what was asked of a host before its start', async () => {
+    const host = await makeHost()
+    const heard: string[] = []
+    host.subscribe(TOPIC, {
+      validate: () => 'accept',
+      handle: (_from, message) => heard.push(text(message)),
+    })
+    await host.serveSessions(PROTOCOL, plain)
+    host.keepProvided('role:gateway')
+    expect(host.addresses()).toEqual([])
+    await host.start()
+    const peer = await startHost({ bootstrap: host.addresses() })
+    await peer.openSession({ peerId: host.peerId, addresses: host.addresses() }, PROTOCOL, plain)
+    await expect.poll(() => peer.publish(TOPIC, bytes('hi')), { timeout: 10_000 }).toBe(1)
+    await expect.poll(() => heard).toContain('hi')
+    await expect
+      .poll(async () => (await collect(peer.findProviders('role:gateway'))).length, {
+        timeout: 10_000,
+      })
+      .toBe(1)
   })
 
   it('is joined when the bootstrap peer starts late, and again when it comes back', async () => {
