@@ -67,3 +67,5 @@ export const CLAIM_RETRY_MAX_MS: number = 10 * 60_000
 
 /** How long a stopping node waits for running answers: beyond any chat answer that a client still reads. */
 export const DRAIN_TIMEOUT_MS: number = 60_000
+/** How long answers have to end once their engines or sessions are gone: the engine's grace and one write to disk. */
+export const STOP_TIMEOUT_MS: number = 2_000
