@@ -34,8 +34,11 @@ function writeAnswer(
   const root = temperature === 0 ? hashOf(prompt) : hashOf([...prompt, drawnSeed])
   const length = settings.answerTokens ?? ANSWER_TOKENS_MIN + (root % ANSWER_TOKENS_SPREAD)
   const ids: number[] = []
-  for (let index = 0; ids.length < length; index++) ids.push(...language.word(seedAt(root, index)))
-  return [...ids.slice(0, length), END_ID]
+  for (let index = 0; ids.length < length; index++) {
+    const word = language.word(seedAt(root, index))
+    ids.push(...(word.length <= length - ids.length ? word : language.word(0)))
+  }
+  return [...ids, END_ID]
 }
 
 /** The checks of every engine and the claim of a slot, in one go. */

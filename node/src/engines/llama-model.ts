@@ -3,7 +3,7 @@ import type { ChatWrapper, Llama, LlamaContext, LlamaModel } from 'node-llama-cp
 import type { Logger } from 'pino'
 import { measureSpeed, measureThreads, promptTokensPerTurn, type Speed } from './llama-probe.ts'
 import { llamaSlots, type Slots } from './llama-slots.ts'
-import { sha256OfFile } from './model-file.ts'
+import { checkModelFile, sha256OfFile } from './model-file.ts'
 
 /** Most prompt tokens in one evaluation. A processor gains nothing beyond this and its scratch memory grows with it. */
 const PROMPT_TOKENS_CPU = 128
@@ -143,6 +143,7 @@ export async function loadLlamaModel(
   { log }: LlamaModelComponents,
   options: LlamaModelOptions,
 ): Promise<LoadedModel> {
+  await checkModelFile(options.modelPath)
   const fileSha256 = await sha256OfFile(options.modelPath)
   let llama: Llama | undefined
   try {

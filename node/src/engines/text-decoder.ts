@@ -36,13 +36,14 @@ export function textDecoder(decode: Decode): TextDecoder {
     return { ids, text }
   }
 
-  /** Bytes that can never become a character are settled as soon as what follows them decodes on its own. */
+  /** Bytes that can never become a character are settled as soon as what follows them decodes on its own, the same. */
   function releaseSettled(text: string): Piece | undefined {
     for (let tail = 1; tail <= UNFINISHED_TOKENS_MAX && tail < held.length; tail++) {
       const head = held.slice(0, -tail)
       const headText = decode(head, before)
       const tailText = decode(held.slice(-tail), [...before, ...head])
-      if (headText + tailText === text) return release(head.length, headText)
+      const whole = tailText.endsWith(REPLACEMENT) && headText + tailText === text
+      if (whole) return release(head.length, headText)
     }
     return undefined
   }
