@@ -2,6 +2,7 @@ import { generateKeyPair, generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import { createSigner, LexoraError, peerIdOf, publicKeyOf } from '@lexora/protocol'
 import fc from 'fast-check'
+import { base58btc } from 'multiformats/bases/base58'
 import { describe, expect, it } from 'vitest'
 import { provider } from './golden/samples.ts'
 
@@ -74,6 +75,11 @@ describe('peerIdOf() and publicKeyOf()', () => {
     ['a prototype', '__proto__'],
   ])('refuse %s', (_name, text) => {
     expect(() => publicKeyOf(text)).toThrow(malformed)
+  })
+
+  it.each([0, 31, 33])('refuse an id that holds %d bytes of a key', (length) => {
+    const bytes = Uint8Array.of(0x00, 0x24, 0x08, 0x01, 0x12, 0x20, ...new Uint8Array(length).fill(7))
+    expect(() => publicKeyOf(base58btc.baseEncode(bytes))).toThrow(malformed)
   })
 
   it.each([0, 31, 33, 64])('refuse a key of %d bytes', (length) => {
