@@ -4,15 +4,15 @@
  */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import {
-  certificateCodec,
   type ChatRequest,
+  certificateCodec,
   checkCertificate,
   checkReceipt,
   checkVoucher,
   countersign,
   createSigner,
-  inferEventCodec,
   type InferEvent,
+  inferEventCodec,
   inferRequestCodec,
   issueCertificate,
   issueVoucher,

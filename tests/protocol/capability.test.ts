@@ -1,17 +1,17 @@
 import {
   CAPABILITY_LIFETIME_MS,
-  capabilityCodec,
   type CapabilityRecord,
   CERTIFICATE_LIFETIME_MS,
-  checkCapability,
   CLOCK_SKEW_MS,
+  capabilityCodec,
+  checkCapability,
   issueCertificate,
   type MembershipCertificate,
   MODELS_PER_PROVIDER_MAX,
   RECORD_BYTES_MAX,
+  type Signer,
   seal,
   sealCapability,
-  type Signer,
 } from '@lexora/protocol'
 import { describe, expect, it } from 'vitest'
 import { capability, certificate, ledger, NOW_MS, provider, stranger } from './golden/samples.ts'

@@ -1,15 +1,15 @@
 import {
   CERTIFICATE_LIFETIME_MS,
   type CertificateCheck,
+  CLOCK_SKEW_MS,
   certificateCodec,
   checkCertificate,
-  CLOCK_SKEW_MS,
   issueCertificate,
   type MemberRole,
   type MembershipCertificate,
   RECORD_BYTES_MAX,
-  seal,
   type SignatureDomain,
+  seal,
   signedEnvelopeCodec,
 } from '@lexora/protocol'
 import { describe, expect, it } from 'vitest'

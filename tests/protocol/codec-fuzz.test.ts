@@ -1,10 +1,10 @@
 /** Whatever a stranger sends, a decoder answers with a value or a LexoraError, soon. */
 import {
+  chatRequestCodec,
   checkCapability,
   checkCertificate,
   checkReceipt,
   checkVoucher,
-  chatRequestCodec,
   type ErrorCode,
   inferEventCodec,
   inferRequestCodec,

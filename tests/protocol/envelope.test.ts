@@ -1,14 +1,14 @@
-import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import {
   createSigner,
   isSignedBy,
   open,
   publicKeyOf,
   RECORD_BYTES_MAX,
-  seal,
   type SignatureDomain,
+  seal,
   signedEnvelopeCodec,
 } from '@lexora/protocol'
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { plain, provider, stranger } from './golden/samples.ts'

@@ -1,7 +1,12 @@
-import { formatUsd, NANO_USD_PER_CENT, NANO_USD_PER_USD, parseUsd } from '@lexora/protocol'
+import {
+  formatUsd,
+  LexoraError,
+  NANO_USD_PER_CENT,
+  NANO_USD_PER_USD,
+  parseUsd,
+} from '@lexora/protocol'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { LexoraError } from '@lexora/protocol'
 import { amount } from '../../protocol/src/wire/check.ts'
 
 describe('formatUsd()', () => {

@@ -1,6 +1,6 @@
+import { createSigner, LexoraError, peerIdOf, publicKeyOf } from '@lexora/protocol'
 import { generateKeyPair, generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
-import { createSigner, LexoraError, peerIdOf, publicKeyOf } from '@lexora/protocol'
 import fc from 'fast-check'
 import { base58btc } from 'multiformats/bases/base58'
 import { describe, expect, it } from 'vitest'
@@ -78,7 +78,15 @@ describe('peerIdOf() and publicKeyOf()', () => {
   })
 
   it.each([0, 31, 33])('refuse an id that holds %d bytes of a key', (length) => {
-    const bytes = Uint8Array.of(0x00, 0x24, 0x08, 0x01, 0x12, 0x20, ...new Uint8Array(length).fill(7))
+    const bytes = Uint8Array.of(
+      0x00,
+      0x24,
+      0x08,
+      0x01,
+      0x12,
+      0x20,
+      ...new Uint8Array(length).fill(7),
+    )
     expect(() => publicKeyOf(base58btc.baseEncode(bytes))).toThrow(malformed)
   })
 

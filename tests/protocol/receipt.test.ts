@@ -10,10 +10,10 @@ import {
   type Receipt,
   receiptCodec,
   requestHash,
+  type Signer,
   seal,
   sealReceipt,
   signedEnvelopeCodec,
-  type Signer,
 } from '@lexora/protocol'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

@@ -3,11 +3,11 @@ import {
   checkVoucher,
   issueVoucher,
   RECORD_BYTES_MAX,
+  type Signer,
   seal,
   signedEnvelopeCodec,
-  type Signer,
-  type Voucher,
   VOUCHER_LIFETIME_MS,
+  type Voucher,
   voucherCodec,
 } from '@lexora/protocol'
 import { describe, expect, it } from 'vitest'
