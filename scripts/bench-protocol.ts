@@ -22,7 +22,7 @@ import {
   type Receipt,
   receiptCodec,
   sealReceipt,
-} from '@lexora/protocol'
+} from '../protocol/src/index.ts'
 
 const ROUNDS = 15
 const ROUND_MS = 40
