@@ -6,15 +6,14 @@ import type { QueueItem } from './piece-queue.ts'
 export interface AnswerSource {
   promptTokens: number
   cachedTokens: number
-  /** The next piece, or the end; `cancelled` at once after an abort. Never rejects. */
-  next(signal: AbortSignal): Promise<QueueItem>
+  /** The next piece, or the end; `cancelled` at once after the chat's abort. Never rejects. */
+  next(): Promise<QueueItem>
   /** Gives the slot back. Called once, however the reading ended. */
   close(): Promise<void>
 }
 
-/** Where and since when the answer is read. */
+/** Since when the answer is awaited. */
 export interface AnswerEventsOptions {
-  signal: AbortSignal
   /** A clock in milliseconds. */
   now(): number
   /** When the chat was asked for, by that clock. */
@@ -24,7 +23,7 @@ export interface AnswerEventsOptions {
 /** The events of an answer: what every engine does once it has admitted a request. */
 export async function* answerEvents(
   source: AnswerSource,
-  { signal, now, askedAtMs }: AnswerEventsOptions,
+  { now, askedAtMs }: AnswerEventsOptions,
 ): AsyncGenerator<EngineEvent, void, void> {
   const { promptTokens, cachedTokens } = source
   const acceptedAtMs = now()
@@ -34,7 +33,7 @@ export async function* answerEvents(
   try {
     yield { kind: 'accepted', promptTokens, cachedTokens }
     while (reason === undefined) {
-      const item = await source.next(signal)
+      const item = await source.next()
       if (item.kind === 'end') {
         reason = item.reason
       } else {

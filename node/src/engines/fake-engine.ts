@@ -43,8 +43,8 @@ export function createFakeEngine(
       admitted.slot.free([])
       throw error
     }
-    const source = fakeSource({ language, settings, life }, request, admitted)
-    yield* answerEvents(source, { signal, now: settings.now, askedAtMs })
+    const source = fakeSource({ language, settings, signal, life }, request, admitted)
+    yield* answerEvents(source, { now: settings.now, askedAtMs })
   }
 
   async function* generate(

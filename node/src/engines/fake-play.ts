@@ -32,7 +32,9 @@ export async function untilAborted(signal: AbortSignal): Promise<void> {
 export interface FakePlayComponents {
   language: FakeLanguage
   settings: FakeSettings
-  /** Ends the answer. */
+  /** Cancels the answer. */
+  signal: AbortSignal
+  /** Ends the answer: cancelled, or the engine stops. */
   life: AbortSignal
 }
 
@@ -68,14 +70,14 @@ export function fakeSource(
   request: ChatRequest,
   admitted: FakeAdmitted,
 ): AnswerSource {
-  const { life } = components
+  const { life, signal } = components
   const { prompt, slot } = admitted
   const given: number[] = []
   const pieces = play(components, request, admitted)
   return {
     promptTokens: prompt.length,
     cachedTokens: slot.cachedTokens,
-    async next(signal) {
+    async next() {
       const step = life.aborted ? undefined : await pieces.next()
       if (step === undefined || step.value === 'aborted' || life.aborted) {
         return { kind: 'end', reason: signal.aborted ? 'cancelled' : 'failed' }

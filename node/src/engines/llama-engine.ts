@@ -54,13 +54,18 @@ async function within(ms: number, promise: Promise<void>): Promise<void> {
   clearTimeout(timer)
 }
 
+interface AdmitComponents extends Running {
+  log: Logger
+  signal: AbortSignal
+}
+
 function busy(): LexoraError {
   return new LexoraError('provider_busy', 'All slots of this model are taken.')
 }
 
 /** Takes a slot and builds the lane, all in one go: nothing can come between the look for a slot and its taking. */
-function admit(running: Running, request: ChatRequest, log: Logger): AnswerSource {
-  const { loaded, loop } = running
+function admit(components: AdmitComponents, request: ChatRequest): AnswerSource {
+  const { loaded, loop, log, signal } = components
   const { model, slots, contextTokens } = loaded
   // Asked first, so that a busy engine does not spend time on a prompt that it will refuse.
   if (slots.freeCount === 0) throw busy()
@@ -90,6 +95,7 @@ function admit(running: Running, request: ChatRequest, log: Logger): AnswerSourc
     log,
     drawing: drawing(slot, { prompt: prompt.tokens, sampling, seed }),
     answer: rules,
+    signal,
     wake: () => loop.wake(),
     free: (state) => slot.free(state),
   })
@@ -97,7 +103,7 @@ function admit(running: Running, request: ChatRequest, log: Logger): AnswerSourc
   return {
     promptTokens,
     cachedTokens: slot.cachedTokens,
-    next: async (signal) => await lane.next(signal),
+    next: () => lane.next(),
     close: async () => await within(CANCEL_GRACE_MS, lane.cancel()),
   }
 }
@@ -125,7 +131,7 @@ export function createLlamaEngine(
       throw new LexoraError('model_not_found', 'This provider does not serve the model.')
     }
     const now = (): number => performance.now()
-    yield* answerEvents(admit(running, request, log), { signal, now, askedAtMs })
+    yield* answerEvents(admit({ ...running, log, signal }, request), { now, askedAtMs })
   }
 
   return {

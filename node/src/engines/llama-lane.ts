@@ -13,6 +13,8 @@ export interface LlamaLaneComponents {
   log: Logger
   drawing: Drawing
   answer: Answer
+  /** Ends the reading; belongs to this chat alone. */
+  signal: AbortSignal
   /** Tells the loop that the lane became ready or closed. */
   wake(): void
   /** Gives the slot back, once. */
@@ -21,14 +23,15 @@ export interface LlamaLaneComponents {
 
 /** One answer of the llama engine: steps for the loop, pieces for the reader. */
 export interface LlamaLane extends Lane {
-  next(signal: AbortSignal): Promise<QueueItem>
+  next(): Promise<QueueItem>
   /** Ends the answer where it is. Resolves when the slot is free: after the step that is under way. */
   cancel(): Promise<void>
 }
 
 /** A lane that holds its slot until it leaves the loop. */
-export function llamaLane({ log, drawing, answer, wake, free }: LlamaLaneComponents): LlamaLane {
-  const queue = pieceQueue(wake)
+export function llamaLane(components: LlamaLaneComponents): LlamaLane {
+  const { log, drawing, answer, signal, wake, free } = components
+  const queue = pieceQueue({ signal, onTaken: wake })
   let outcome: FinishReason | undefined
   let broken = false
   let markLeft: () => void
@@ -69,7 +72,7 @@ export function llamaLane({ log, drawing, answer, wake, free }: LlamaLaneCompone
       queue.end(outcome ?? 'failed')
       markLeft()
     },
-    next: async (signal) => await queue.next(signal),
+    next: () => queue.next(),
     async cancel() {
       outcome ??= 'cancelled'
       wake()

@@ -11,17 +11,27 @@ export interface PieceQueue {
   push(piece: Piece): void
   /** No more pieces. The first reason stays. */
   end(reason: FinishReason): void
-  /** The next piece, or the end. An abort ends it at once as `cancelled`, whatever still waits. */
-  next(signal: AbortSignal): Promise<QueueItem>
+  /** The next piece, or the end. */
+  next(): Promise<QueueItem>
 }
 
-/** An empty queue. `onTaken` is called after each piece that the reader took. */
-export function pieceQueue(onTaken: () => void): PieceQueue {
+/** What a queue uses. */
+export interface PieceQueueComponents {
+  /** Belongs to this chat alone. Its abort ends the reading at once as `cancelled`, whatever still waits. */
+  signal: AbortSignal
+  /** Called after each piece that the reader took. */
+  onTaken(): void
+}
+
+/** An empty queue. */
+export function pieceQueue({ signal, onTaken }: PieceQueueComponents): PieceQueue {
   const pieces: Piece[] = []
   let ended: FinishReason | undefined
   let wakeReader: (() => void) | undefined
+  // Once for the chat: listening anew for every token cost a small model several percent of its speed.
+  signal.addEventListener('abort', () => wakeReader?.(), { once: true })
 
-  function take(signal: AbortSignal): QueueItem | undefined {
+  function take(): QueueItem | undefined {
     if (signal.aborted) return { kind: 'end', reason: 'cancelled' }
     const piece = pieces.shift()
     if (piece !== undefined) {
@@ -29,18 +39,6 @@ export function pieceQueue(onTaken: () => void): PieceQueue {
       return { kind: 'piece', piece }
     }
     return ended === undefined ? undefined : { kind: 'end', reason: ended }
-  }
-
-  async function waitForChange(signal: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      wakeReader = resolve
-      signal.addEventListener('abort', wakeOnAbort, { once: true })
-    })
-    signal.removeEventListener('abort', wakeOnAbort)
-  }
-
-  function wakeOnAbort(): void {
-    wakeReader?.()
   }
 
   return {
@@ -55,11 +53,11 @@ export function pieceQueue(onTaken: () => void): PieceQueue {
       ended ??= reason
       wakeReader?.()
     },
-    async next(signal) {
+    async next() {
       for (;;) {
-        const item = take(signal)
+        const item = take()
         if (item !== undefined) return item
-        await waitForChange(signal)
+        await new Promise<void>((resolve) => (wakeReader = resolve))
       }
     },
   }
