@@ -159,10 +159,14 @@ function openForBusiness(
   const ready = new Promise<void>((resolve) => {
     gateways.onSession(() => resolve())
   })
-  beginWork(ground, { ledger, capability, gateways, gossip }, closers)
+  const pushLoad = (): void => {
+    gateways.broadcast(LOAD_NOTICE, loadCodec.encode(ground.heartbeats.next()))
+  }
+  beginWork(ground, { ledger, capability, gateways, gossip, pushLoad }, closers)
 
   async function drain(timeoutMs: number = DRAIN_TIMEOUT_MS): Promise<boolean> {
     slots.drain()
+    pushLoad()
     gossip.announce()
     return slots.idle(AbortSignal.timeout(timeoutMs))
   }
@@ -273,18 +277,19 @@ function meetGateways(ground: Ground, capability: Capability): Gateways {
 
 /** Starts what runs by itself: at once what needs the ledger only, and with the first certificate the rest. */
 function beginWork(
-  { host, engines, slots, heartbeats, outbox, log, clock }: Ground,
-  parts: { ledger: LedgerClient; capability: Capability; gateways: Gateways; gossip: LoadGossip },
+  { host, engines, slots, outbox, log, clock }: Ground,
+  parts: {
+    ledger: LedgerClient
+    capability: Capability
+    gateways: Gateways
+    gossip: LoadGossip
+    pushLoad: () => void
+  },
   closers: Closers,
 ): void {
   const { ledger, capability, gateways, gossip } = parts
   const search = createGatewaySearch({ host, gateways })
-  const feed = createLoadFeed({
-    slots,
-    push: () => {
-      gateways.broadcast(LOAD_NOTICE, loadCodec.encode(heartbeats.next()))
-    },
-  })
+  const feed = createLoadFeed({ slots, push: parts.pushLoad })
   const claims = createClaims({
     outbox,
     claim: claimAt(ledger),
