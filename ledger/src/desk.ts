@@ -30,7 +30,11 @@ export function checkText(value: string, field: string): void {
 }
 
 /** Throws `invalid_request` for anything but a whole number in the range. */
-export function checkCount(value: number, field: string, range: { min: number; max: number }): void {
+export function checkCount(
+  value: number,
+  field: string,
+  range: { min: number; max: number },
+): void {
   if (!Number.isSafeInteger(value) || value < range.min || value > range.max) {
     const rule = `a whole number from ${range.min} to ${range.max}`
     throw new LexoraError('invalid_request', `${field} must be ${rule}`, { facts: { field } })
@@ -40,7 +44,9 @@ export function checkCount(value: number, field: string, range: { min: number; m
 /** Throws `invalid_request` for bytes of another length. */
 export function checkBytes(value: Uint8Array, field: string, length: number): void {
   if (value.byteLength !== length) {
-    throw new LexoraError('invalid_request', `${field} must be ${length} bytes`, { facts: { field } })
+    throw new LexoraError('invalid_request', `${field} must be ${length} bytes`, {
+      facts: { field },
+    })
   }
 }
 

@@ -1,5 +1,5 @@
 import { findPrice, type NanoUsd, quote, splitCost, type Usage } from '@lexora/protocol'
-import { checkBooks, totalsOf, type Transfer } from './core/books.ts'
+import { checkBooks, type Transfer, totalsOf } from './core/books.ts'
 import { FEES_ACCOUNT, maturingAccount, paidAccount, promoAccount } from './core/chart.ts'
 import type { Change, Entry } from './core/entry.ts'
 import type { Hold, HoldState, Settlement } from './core/records.ts'
@@ -44,10 +44,7 @@ type Closing = Extract<Change, { type: 'holdClosed' }>
  * (by the store); every capture against its receipt, its prices and its transfers; the entry itself, which must
  * follow from those before it. At the end: every sum. Never throws on broken books: it says what is wrong.
  */
-export async function verifyBooks(
-  store: Store,
-  options: VerifyOptions = {},
-): Promise<BooksReport> {
+export async function verifyBooks(store: Store, options: VerifyOptions = {}): Promise<BooksReport> {
   const state = createState()
   const report = emptyReport(store.head())
   try {
@@ -61,7 +58,8 @@ export async function verifyBooks(
   }
   addTotals(state, report)
   const max = options.problemsMax ?? 100
-  if (report.problems.length > max) report.problems.splice(max, Number.POSITIVE_INFINITY, 'and more')
+  if (report.problems.length > max)
+    report.problems.splice(max, Number.POSITIVE_INFINITY, 'and more')
   return report
 }
 
@@ -161,14 +159,10 @@ function proofFault(
   if (options.readReceipt === undefined) return undefined
   try {
     const said = options.readReceipt(Buffer.from(receipt, 'base64url'))
-    const { usage } = settlement
-    const isSame =
-      said.holdId === hold.holdId &&
-      said.provider === settlement.provider &&
-      said.usage.promptTokens === usage.promptTokens &&
-      said.usage.cachedTokens === usage.cachedTokens &&
-      said.usage.completionTokens === usage.completionTokens
-    return isSame ? undefined : `${name}: its receipt says something else`
+    const isOwn = said.holdId === hold.holdId && said.provider === settlement.provider
+    return isOwn && isSameUsage(said.usage, settlement.usage)
+      ? undefined
+      : `${name}: its receipt says something else`
   } catch (error) {
     return `${name}: ${error instanceof Error ? error.message : String(error)}`
   }
@@ -193,7 +187,9 @@ function addTotals(state: LedgerState, report: BooksReport): void {
     report.problems.push(`open holds come to ${held}, the accounts hold ${report.customersHeld}`)
   }
   if (report.sumCaptured !== report.sumReceipts) {
-    report.problems.push(`captures ${report.sumCaptured} differ from receipts ${report.sumReceipts}`)
+    report.problems.push(
+      `captures ${report.sumCaptured} differ from receipts ${report.sumReceipts}`,
+    )
   }
 }
 
@@ -221,4 +217,12 @@ function amountOf(transfers: readonly Transfer[]): NanoUsd {
 
 function credited(transfers: readonly Transfer[], account: string): NanoUsd {
   return amountOf(transfers.filter((each) => 'credit' in each && each.credit === account))
+}
+
+function isSameUsage(a: Usage, b: Usage): boolean {
+  return (
+    a.promptTokens === b.promptTokens &&
+    a.cachedTokens === b.cachedTokens &&
+    a.completionTokens === b.completionTokens
+  )
 }

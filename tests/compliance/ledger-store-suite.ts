@@ -92,7 +92,7 @@ export function ledgerStoreSuite(name: string, setup: LedgerStoreSetup): void {
 
     it('refuses a chunk that does not follow', async () => {
       const store = await filled(2)
-      const { head } = { head: store.head() }
+      const head = store.head()
       const wrong = [
         nextChunk({ ...head, nextSeq: head.nextSeq + 1 }, 1),
         nextChunk({ ...head, nextSeq: head.nextSeq - 1 }, 1),
@@ -127,15 +127,16 @@ export function ledgerStoreSuite(name: string, setup: LedgerStoreSetup): void {
     })
 
     const { reopen } = setup
-    it.skipIf(reopen === undefined)('is the same after a restart', async () => {
+    if (reopen === undefined) return
+    it('is the same after a restart', async () => {
       const store = await filled(3, 1, 2)
       const head = store.head()
       await store.close()
-      const again = await reopen?.()
-      expect(again?.head()).toEqual(head)
-      await again?.append(nextChunk(head, 1))
-      expect(again === undefined ? [] : await readSeqs(again, 5)).toEqual([5, 6, 7])
-      await again?.close()
+      const again = await reopen()
+      expect(again.head()).toEqual(head)
+      await again.append(nextChunk(head, 1))
+      expect(await readSeqs(again, 5)).toEqual([5, 6, 7])
+      await again.close()
     })
   })
 }

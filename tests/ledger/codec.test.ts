@@ -87,7 +87,10 @@ describe('the journal codec', () => {
     )
   })
 
-  it.each(['', '{}', '[1]', '[[1]]', '[["1",[]]]', '[[1,{}]]', 'nonsense'])('refuses %j', (json) => {
-    expect(() => decodeEntries(new TextEncoder().encode(json), 0)).toThrow()
-  })
+  it.each(['', '{}', '[1]', '[[1]]', '[["1",[]]]', '[[1,{}]]', 'nonsense'])(
+    'refuses %j',
+    (json) => {
+      expect(() => decodeEntries(new TextEncoder().encode(json), 0)).toThrow()
+    },
+  )
 })

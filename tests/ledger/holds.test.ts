@@ -195,7 +195,10 @@ describe('authorise()', () => {
     expect(ceiling).toBe(0n)
     const usage = { promptTokens: 3, completionTokens: 4 }
     const none = { capturedNanoUsd: 0n, feeNanoUsd: 0n, providerNanoUsd: 0n }
-    expect(await service.settle(delivery(holdId, usage))).toEqual({ ...none, alreadySettled: false })
+    expect(await service.settle(delivery(holdId, usage))).toEqual({
+      ...none,
+      alreadySettled: false,
+    })
     expect(await service.settle(delivery(holdId, usage))).toEqual({ ...none, alreadySettled: true })
     expect(service.keyInfo(keyHash)).toMatchObject({ requests: 1, completionTokens: 4 })
     expect(await problems()).toEqual([])
@@ -256,9 +259,18 @@ describe('settle()', () => {
   })
 
   it.each([
-    ['more prompt tokens than held', { usage: { promptTokens: 11, cachedTokens: 0, completionTokens: 1 } }],
-    ['more output than held', { usage: { promptTokens: 1, cachedTokens: 0, completionTokens: 21 } }],
-    ['more cached than prompt', { usage: { promptTokens: 1, cachedTokens: 2, completionTokens: 1 } }],
+    [
+      'more prompt tokens than held',
+      { usage: { promptTokens: 11, cachedTokens: 0, completionTokens: 1 } },
+    ],
+    [
+      'more output than held',
+      { usage: { promptTokens: 1, cachedTokens: 0, completionTokens: 21 } },
+    ],
+    [
+      'more cached than prompt',
+      { usage: { promptTokens: 1, cachedTokens: 2, completionTokens: 1 } },
+    ],
     ['half a token', { usage: { promptTokens: 1.5, cachedTokens: 0, completionTokens: 1 } }],
     ['less than nothing', { usage: { promptTokens: 1, cachedTokens: 0, completionTokens: -1 } }],
     ['no number', { usage: { promptTokens: 1, cachedTokens: 0, completionTokens: Number.NaN } }],
@@ -276,7 +288,11 @@ describe('settle()', () => {
   it('refuses a member that is no provider', async () => {
     const { authorise, service } = await openTill({ paid: 100_000n })
     const { accountId } = await service.createAccount({ kind: 'operator', label: 'ops' })
-    const { token } = await service.createEnrolment({ role: 'gateway', accountId, expiresAtMs: 4e12 })
+    const { token } = await service.createEnrolment({
+      role: 'gateway',
+      accountId,
+      expiresAtMs: 4e12,
+    })
     await service.enrol({ token, peerId: GATEWAY })
     const { holdId } = await authorise(1)
     const call = delivery(holdId, { promptTokens: 10, completionTokens: 5 })
@@ -323,7 +339,10 @@ describe('settle()', () => {
 
 describe('voidHold()', () => {
   it('frees the money, again without harm', async () => {
-    const { authorise, service, balance, problems } = await openTill({ promo: 20_000n, paid: 60_000n })
+    const { authorise, service, balance, problems } = await openTill({
+      promo: 20_000n,
+      paid: 60_000n,
+    })
     const { holdId } = await authorise(1)
     await service.voidHold({ holdId, gateway: GATEWAY })
     await service.voidHold({ holdId, gateway: GATEWAY })

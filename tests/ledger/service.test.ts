@@ -194,6 +194,16 @@ describe('members', () => {
     expect(service.member('prov').accountId).toBe(accountId)
   })
 
+  it('get an account of their own where none is named', async () => {
+    const { service } = await openLedger()
+    const made = await service.createEnrolment({ role: 'gateway', expiresAtMs: FAR_MS })
+    const { accountId } = made.enrolment
+    expect(service.listAccounts()).toMatchObject([
+      { accountId, kind: 'operator', label: 'gateway' },
+    ])
+    expect(await service.enrol({ token: made.token, peerId: 'a' })).toMatchObject({ accountId })
+  })
+
   it('enrol into an account of their kind', async () => {
     const { service } = await openLedger()
     const accountId = await operator(service)
@@ -242,7 +252,11 @@ describe('prices', () => {
     ['a negative fee', { feeBasisPoints: -1 }, 'invalid_request'],
     ['a negative price', { models: [{ ...model, outputNanoUsd: -1n }] }, 'invalid_request'],
     ['dear cached input', { models: [{ ...model, cachedInputNanoUsd: 3n }] }, 'invalid_request'],
-    ['a price beyond reason', { models: [{ ...model, outputNanoUsd: 10n ** 16n }] }, 'invalid_request'],
+    [
+      'a price beyond reason',
+      { models: [{ ...model, outputNanoUsd: 10n ** 16n }] },
+      'invalid_request',
+    ],
     ['a model twice', { models: [tiny, tiny] }, 'invalid_request'],
     ['a model without a name', { models: [{ ...model, model: '' }] }, 'invalid_request'],
     ['a time that is none', { effectiveAtMs: Number.NaN }, 'invalid_request'],

@@ -1,7 +1,8 @@
 import { LexoraError } from '@lexora/protocol'
 import type { Enrolment, EnrolmentRole, Member } from '../core/records.ts'
-import { createEnrolment, enrol, revokeMember } from '../core/rules/members.ts'
-import { checkText, type Desk, hex, newId } from '../desk.ts'
+import { openAccount } from '../core/rules/accounts.ts'
+import { accountKindFor, createEnrolment, enrol, revokeMember } from '../core/rules/members.ts'
+import { checkCount, checkText, type Desk, hex, newId } from '../desk.ts'
 import type { RevocationListener } from './revocations.ts'
 import { hashSecret, makeSecret, SECRET_BYTES } from './secret.ts'
 
@@ -13,7 +14,8 @@ export interface MemberDesk {
   /** The token's text is in this answer and nowhere else. Throws `not_found`, `invalid_request`, `account_suspended`. */
   createEnrolment(request: {
     role: EnrolmentRole
-    accountId: string
+    /** Absent: a new account of the kind that the role needs, labelled with the role. */
+    accountId?: string
     /** Unix ms. */
     expiresAtMs: number
   }): Promise<{ token: string; enrolment: EnrolmentSummary }>
@@ -33,10 +35,13 @@ export interface MemberDesk {
 export function createMemberDesk(desk: Desk, announce: RevocationListener): MemberDesk {
   const { writer, state, log } = desk
   return {
-    async createEnrolment(request) {
+    async createEnrolment({ role, accountId, expiresAtMs }) {
+      checkCount(expiresAtMs, 'expiresAtMs', { min: 0, max: Number.MAX_SAFE_INTEGER })
       const token = makeSecret('enrolment', desk.random(SECRET_BYTES))
       const enrolment = await writer.submit(createEnrolment, {
-        ...request,
+        role,
+        expiresAtMs,
+        accountId: accountId ?? (await openAccountFor(desk, role)),
         enrolmentId: newId(desk, 'enr'),
         hash: hex(hashSecret(token)),
       })
@@ -68,6 +73,11 @@ export function createMemberDesk(desk: Desk, announce: RevocationListener): Memb
       return member
     },
   }
+}
+
+async function openAccountFor(desk: Desk, role: EnrolmentRole): Promise<string> {
+  const account = { accountId: newId(desk, 'acc'), kind: accountKindFor(role), label: role }
+  return (await desk.writer.submit(openAccount, account)).accountId
 }
 
 function summary({ hash: _, ...enrolment }: Enrolment): EnrolmentSummary {

@@ -36,7 +36,8 @@ export function makeSecret(kind: SecretKind, bytes: Uint8Array): string {
 export function secretKind(text: string): SecretKind | undefined {
   const kinds = Object.keys(SECRET_PREFIXES) as SecretKind[]
   const kind = kinds.find((each) => text.startsWith(SECRET_PREFIXES[each]))
-  if (kind === undefined || !PATTERN.test(text.slice(SECRET_PREFIXES[kind].length))) return undefined
+  if (kind === undefined || !PATTERN.test(text.slice(SECRET_PREFIXES[kind].length)))
+    return undefined
   const body = text.slice(0, -CHECKSUM_WIDTH)
   return text.endsWith(checksum(body)) ? kind : undefined
 }
@@ -49,7 +50,8 @@ export function hashSecret(text: string): Uint8Array {
 /** A number in base62 with leading zeros. */
 export function base62(value: bigint, width: number): string {
   let digits = ''
-  for (let rest = value; rest > 0n; rest /= 62n) digits = (ALPHABET[Number(rest % 62n)] ?? '') + digits
+  for (let rest = value; rest > 0n; rest /= 62n)
+    digits = (ALPHABET[Number(rest % 62n)] ?? '') + digits
   return digits.padStart(width, '0')
 }
 

@@ -161,7 +161,11 @@ function resolve(draft: Draft, transfer: Capture | Release): Refusal | undefined
   }
   const amount = transfer.kind === 'capture' ? transfer.amount : 0n
   if (transfer.kind === 'capture' && (amount <= 0n || amount > pending.amount)) {
-    return refusal('invalid_request', 'a capture takes more than 0 and at most the hold', transfer.id)
+    return refusal(
+      'invalid_request',
+      'a capture takes more than 0 and at most the hold',
+      transfer.id,
+    )
   }
   const debit = draftTotals(draft, pending.debit)
   const credit = draftTotals(draft, pending.credit)
@@ -192,9 +196,13 @@ function assertDraft(draft: Draft): void {
 function assertTotals(name: string, totals: Totals): void {
   const kind = bookAccountKind(name)
   assert(kind !== undefined, `the chart knows ${name}`)
-  assert(totals.debitsPending >= 0n && totals.creditsPending >= 0n, `${name} has no negative pending total`)
+  assert(
+    totals.debitsPending >= 0n && totals.creditsPending >= 0n,
+    `${name} has no negative pending total`,
+  )
   assert(ACCOUNT_BOUNDS[kind] === 'free' || spendable(totals) >= 0n, `${name} is not below zero`)
-  if (name === SETTLE_ACCOUNT) assert(spendable(totals) === 0n, 'platform:settle is zero after a group')
+  if (name === SETTLE_ACCOUNT)
+    assert(spendable(totals) === 0n, 'platform:settle is zero after a group')
 }
 
 /** Adds everything up from scratch. One line per thing that is wrong; empty for books that balance. */
@@ -213,10 +221,14 @@ export function checkBooks(books: Books): string[] {
     }
   }
   if (sum.debitsPosted !== sum.creditsPosted) {
-    problems.push(`posted debits ${sum.debitsPosted} differ from posted credits ${sum.creditsPosted}`)
+    problems.push(
+      `posted debits ${sum.debitsPosted} differ from posted credits ${sum.creditsPosted}`,
+    )
   }
   if (sum.debitsPending !== sum.creditsPending) {
-    problems.push(`pending debits ${sum.debitsPending} differ from pending credits ${sum.creditsPending}`)
+    problems.push(
+      `pending debits ${sum.debitsPending} differ from pending credits ${sum.creditsPending}`,
+    )
   }
   return problems
 }

@@ -29,8 +29,8 @@ export interface MeshEdge {
   /** Throws what the key file and the mesh host throw. */
   start(): Promise<void>
   stop(): Promise<void>
-  /** The ledger's peer id, for network files. Undefined before `start`. */
-  readonly peerId: string | undefined
+  /** The ledger's peer id, for network files; empty before `start`. */
+  readonly peerId: string
   addresses(): string[]
 }
 
@@ -66,7 +66,7 @@ export function createMeshEdge(components: MeshEdgeComponents, options: MeshEdge
       running = undefined
     },
     get peerId() {
-      return running?.host.peerId
+      return running?.host.peerId ?? ''
     },
     addresses: () => running?.host.addresses() ?? [],
   }

@@ -59,7 +59,8 @@ export function openChunk(bytes: Uint8Array, seq: number): Chunk {
   if (!digest.equals(view.subarray(0, HASH_BYTES))) {
     throw journalDamaged(seq, 'a chunk does not match its hash')
   }
-  if (view.readUInt8(HASH_BYTES) !== VERSION) throw journalDamaged(seq, 'a chunk has another format')
+  if (view.readUInt8(HASH_BYTES) !== VERSION)
+    throw journalDamaged(seq, 'a chunk has another format')
   const firstSeq = Number(view.readBigUInt64BE(HASH_BYTES + 1))
   const count = view.readUInt32BE(HASH_BYTES + 9)
   const prevHash = view.toString('hex', HASH_BYTES + 13, HEADER_BYTES)

@@ -32,7 +32,7 @@ export async function openLevelStore(directory: string): Promise<Store> {
   const database = await openDatabase(directory, { createIfMissing: false, errorIfExists: false })
   try {
     let head = EMPTY_HEAD
-    for await (const chunk of chunksOf(database, EMPTY_HEAD)) head = follow(head, chunk)
+    for await (const chunk of chunksOf(database)) head = follow(head, chunk)
     if (head.nextSeq === 0) throw journalDamaged(0, 'it is empty, and a journal never is')
     return storeOf(database, head)
   } catch (error) {
@@ -57,8 +57,13 @@ function storeOf(database: Database, opened: Head): Store {
     async *readFrom(seq) {
       const end = head
       if (seq >= end.nextSeq) return
-      const first = await firstKey(database, seq)
-      yield* chunksOf(database, end, first)
+      let hash = ''
+      for await (const chunk of chunksOf(database, await firstKey(database, seq))) {
+        if (chunk.firstSeq >= end.nextSeq) break
+        hash = chunk.hash
+        yield chunk
+      }
+      if (hash !== end.hash) throw journalDamaged(end.nextSeq, 'its end is not what was written')
     },
     async close() {
       if (isClosed) return
@@ -68,24 +73,19 @@ function storeOf(database: Database, opened: Head): Store {
   }
 }
 
-/** Chunks in order, each linked to the one before; up to `end` where that is not the empty head. */
+/** Chunks in order, from a key or the beginning, each checked and linked to the one before. */
 async function* chunksOf(
   database: Database,
-  end: Head,
   from?: Uint8Array,
 ): AsyncGenerator<Chunk, void, undefined> {
   let head: Head | undefined = from === undefined ? EMPTY_HEAD : undefined
-  const isOpenEnded = end.nextSeq === 0
   for await (const [key, bytes] of database.iterator(from === undefined ? {} : { gte: from })) {
-    if (!isOpenEnded && head !== undefined && head.nextSeq >= end.nextSeq) break
     const seq = seqOf(key)
     const chunk = openChunk(bytes, seq)
     if (chunk.firstSeq !== seq) throw journalDamaged(seq, 'a chunk lies in the place of another')
     head = follow(head ?? { nextSeq: seq, hash: chunk.prevHash }, chunk)
     yield chunk
   }
-  const isWhole = head?.nextSeq === end.nextSeq && head.hash === end.hash
-  if (!isOpenEnded && !isWhole) throw journalDamaged(head?.nextSeq ?? 0, 'its end is missing')
 }
 
 /** The key of the chunk that holds an entry: the last one at or before it. */

@@ -96,7 +96,8 @@ export function createWriter(components: WriterComponents, options: WriterOption
     submit(rule, command) {
       if (isFatal) return Promise.reject(unavailable('the ledger has stopped after a failed write'))
       if (isStopped) return Promise.reject(unavailable('the ledger is stopping'))
-      if (queue.length >= queueLengthMax) return Promise.reject(unavailable('the ledger is overloaded'))
+      if (queue.length >= queueLengthMax)
+        return Promise.reject(unavailable('the ledger is overloaded'))
       return new Promise((resolve, reject) => {
         queue.push(jobOf((nowMs) => apply(state, rule, command, nowMs), resolve, reject))
         pumping ??= pump()

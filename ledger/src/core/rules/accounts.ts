@@ -1,6 +1,6 @@
 import type { NanoUsd } from '@lexora/protocol'
 import type { Move } from '../books.ts'
-import { CLEARING_ACCOUNT, paidAccount, PROMO_COST_ACCOUNT, promoAccount } from '../chart.ts'
+import { CLEARING_ACCOUNT, PROMO_COST_ACCOUNT, paidAccount, promoAccount } from '../chart.ts'
 import type { Account } from '../records.ts'
 import { accept, type Decision, refuse } from '../refusal.ts'
 import type { LedgerState } from '../state.ts'
@@ -18,7 +18,9 @@ export function openAccount(
     return refuse('conflict', 'this account id is taken', { accountId: account.accountId })
   }
   if (state.accounts.size >= ACCOUNTS_MAX) {
-    return refuse('conflict', 'the ledger has as many accounts as it can keep', { max: ACCOUNTS_MAX })
+    return refuse('conflict', 'the ledger has as many accounts as it can keep', {
+      max: ACCOUNTS_MAX,
+    })
   }
   const opened: Account = { ...account, state: 'active', createdAtMs: nowMs }
   return accept(opened, [{ type: 'account', account: opened }])
@@ -55,7 +57,10 @@ export interface CreditCommand {
 }
 
 /** Credits a customer's account once, however often the same command comes. */
-export function credit(state: LedgerState, command: CreditCommand): Decision<{ repeated: boolean }> {
+export function credit(
+  state: LedgerState,
+  command: CreditCommand,
+): Decision<{ repeated: boolean }> {
   const { kind, accountId, amount } = command
   const account = state.accounts.get(accountId)
   if (account === undefined) return noAccount(accountId)

@@ -1,11 +1,5 @@
-import {
-  findPrice,
-  type ModelPrice,
-  type NanoUsd,
-  PRICE_UNITS,
-  quote,
-} from '@lexora/protocol'
-import { availableIn, type Release, totalsOf, type Transfer } from '../books.ts'
+import { findPrice, type ModelPrice, type NanoUsd, PRICE_UNITS, quote } from '@lexora/protocol'
+import { availableIn, type Release, type Transfer, totalsOf } from '../books.ts'
 import { paidAccount, promoAccount, SETTLE_ACCOUNT } from '../chart.ts'
 import type { ApiKey, Hold, HoldPart } from '../records.ts'
 import { accept, type Decision, type Refusal, refuse } from '../refusal.ts'

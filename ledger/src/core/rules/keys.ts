@@ -35,7 +35,8 @@ export function revokeKey(
   nowMs: number,
 ): Decision<ApiKey> {
   const key = state.keys.get(command.keyId)
-  if (key === undefined) return refuse('not_found', 'there is no such key', { keyId: command.keyId })
+  if (key === undefined)
+    return refuse('not_found', 'there is no such key', { keyId: command.keyId })
   if (key.revokedAtMs !== undefined) return accept(key)
   return accept({ ...key, revokedAtMs: nowMs }, [{ type: 'keyRevoked', keyId: key.keyId }])
 }

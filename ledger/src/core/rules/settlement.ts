@@ -12,13 +12,7 @@ import type { Change } from '../entry.ts'
 import type { Claim, Delivery, Hold, HoldPart, Settlement } from '../records.ts'
 import { accept, type Decision, type Refusal, refuse } from '../refusal.ts'
 import { earningId, feeId, type LedgerState, resolutionId } from '../state.ts'
-import {
-  holdClosed,
-  placedHold,
-  refuseGateway,
-  refuseHoldUnknown,
-  release,
-} from './holds.ts'
+import { holdClosed, placedHold, refuseGateway, refuseHoldUnknown, release } from './holds.ts'
 
 /** A gateway's settlement. */
 export interface SettleCommand extends Delivery {
@@ -86,7 +80,9 @@ export function claimHold(
   const hold = state.holds.get(command.holdId)
   if (hold === undefined) return refuseHoldUnknown(command.holdId)
   if (hold.state !== 'open') {
-    return accept(hold.settlement !== undefined ? 'settled' : hold.state === 'expired' ? 'expired' : 'voided')
+    return accept(
+      hold.settlement !== undefined ? 'settled' : hold.state === 'expired' ? 'expired' : 'voided',
+    )
   }
   if (hold.claim !== undefined) {
     return isSameDelivery(hold.claim, command)

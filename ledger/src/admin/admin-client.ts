@@ -1,0 +1,54 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { LexoraError } from '@lexora/protocol'
+import {
+  type AdminAnswer,
+  ANSWER_BYTES_MAX,
+  answerSchema,
+  dataOf,
+  readLine,
+} from './admin-message.ts'
+
+/** A whole journal is read by `verify`; everything else is a moment's work. */
+const ANSWER_TIMEOUT_MS = 10 * 60_000
+
+/** A line to a running ledger. */
+export interface AdminClient {
+  /** One request; the line is used up after it. Throws what the operation throws, `timeout` and `session_closed`. */
+  ask(operation: string, input: unknown): Promise<unknown>
+  close(): void
+}
+
+/** Connects to the ledger that runs on this socket; undefined where none does. */
+export async function connectAdmin(path: string): Promise<AdminClient | undefined> {
+  const socket = connect({ path, allowHalfOpen: true })
+  try {
+    await once(socket, 'connect')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
+    throw error
+  }
+  return {
+    ask: (operation, input) => ask(socket, operation, input),
+    close: () => socket.destroy(),
+  }
+}
+
+async function ask(socket: Socket, operation: string, input: unknown): Promise<unknown> {
+  socket.setTimeout(ANSWER_TIMEOUT_MS)
+  socket.write(`${JSON.stringify({ v: 1, operation, input })}\n`)
+  try {
+    return dataOf(readAnswer(await readLine(socket, ANSWER_BYTES_MAX)))
+  } finally {
+    socket.destroy()
+  }
+}
+
+function readAnswer(line: string): AdminAnswer {
+  try {
+    return answerSchema.parse(JSON.parse(line))
+  } catch (cause) {
+    throw new LexoraError('malformed', 'the ledger’s answer cannot be read', { cause })
+  }
+}
