@@ -47,7 +47,7 @@ export function testCertificate(
   })
 }
 
-export function testChat(overrides: Partial<ChatRequest> = {}): ChatRequest {
+function testChat(overrides: Partial<ChatRequest> = {}): ChatRequest {
   return {
     model: 'fake',
     messages: [{ role: 'user', content: 'Say something.' }],

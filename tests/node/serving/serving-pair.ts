@@ -22,7 +22,7 @@ export interface MemoryOutbox extends ReceiptOutbox {
   beforePut: () => Promise<void>
 }
 
-export function memoryOutbox(): MemoryOutbox {
+function memoryOutbox(): MemoryOutbox {
   const entries: MemoryOutbox['entries'] = []
   return {
     entries,
