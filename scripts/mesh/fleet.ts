@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createDaemon, type Daemon, type DaemonEvents } from './daemon.ts'
+import { NETWORK_FILE } from './network-file.ts'
 import { LOOPBACK, type MeshPorts } from './ports.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -110,20 +111,17 @@ function assemble(
 ): Pick<Fleet, 'bootstrap' | 'ledger' | 'gateways' | 'providers'> {
   const { home, ports, model, engine, providers = 2 } = options
   const { nodeArgs = [], ledgerArgs = [], gatewayArgs = [] } = options
-  const network = ['--network', join(home, 'network.json')]
-  const serving = engine === 'fake' ? ['--engine', 'fake', '--model', `${model}=fake`] : []
+  const network = ['--network', join(home, NETWORK_FILE)]
+  // The providers share one machine: measuring beside each other would tell them nothing.
+  const serving =
+    engine === 'fake' ? ['--engine', 'fake', '--model', `${model}=fake`] : ['--threads', '1']
   return {
     bootstrap: add('bootstrap', COMMANDS.node, [
       'bootstrap',
       ...network,
       ...listenOn(ports.bootstrap),
     ]),
-    ledger: add('ledger', COMMANDS.ledger, [
-      'start',
-      ...network,
-      ...listenOn(ports.ledger),
-      ...ledgerArgs,
-    ]),
+    ledger: add('ledger', COMMANDS.ledger, ['start', ...listenOn(ports.ledger), ...ledgerArgs]),
     gateways: ports.gatewayHttp.map((port, index) => {
       const listen = listenOn(ports.gatewayPeers[index] ?? 0)
       const http = ['--http-host', LOOPBACK, '--http-port', String(port)]

@@ -5,10 +5,10 @@ import { join, resolve } from 'node:path'
 import { runCommand } from './command.ts'
 import type { Daemon } from './daemon.ts'
 import { setUpAccounts } from './demo-accounts.ts'
-import { COMMANDS, createFleet, type Fleet, type GatewayDaemon } from './fleet.ts'
+import { COMMANDS, createFleet, type Fleet } from './fleet.ts'
 import { lockHome } from './home-lock.ts'
 import { MeshError } from './mesh-error.ts'
-import { writeNetworkFile } from './network-file.ts'
+import { NETWORK_FILE, readBootstrapPeer, writeNetworkFile } from './network-file.ts'
 import { type Notebook, openNotebook } from './notebook.ts'
 import { fixedPorts, freePorts, type MeshPorts, requirePorts } from './ports.ts'
 import { waitForGateway } from './readiness.ts'
@@ -49,16 +49,11 @@ export interface MeshOptions {
 }
 
 /** A running mesh. */
-export interface Mesh {
+export interface Mesh
+  extends Pick<Fleet, 'bootstrap' | 'ledger' | 'gateways' | 'providers' | 'daemons'> {
   readonly home: string
   readonly model: string
   readonly ports: MeshPorts
-  readonly bootstrap: Daemon
-  readonly ledger: Daemon
-  readonly gateways: readonly GatewayDaemon[]
-  readonly providers: readonly Daemon[]
-  /** All of them, in the order of their start. */
-  readonly daemons: readonly Daemon[]
   /** Key of a developer account with a free grant of 5 US dollars. */
   readonly apiKey: string
   readonly accountId: string
@@ -129,27 +124,25 @@ interface Site {
 /** Starts the processes from the bottom up. */
 async function raise(site: Site): Promise<Omit<Mesh, 'stop'>> {
   const { home, ports, fleet, log, signal } = site
+  const { gateways, providers } = fleet
+  const members = [...gateways, ...providers]
   const orAborted = <Value>(work: Promise<Value>): Promise<Value> => untilAborted(work, signal)
-  const run = (command: string, args: readonly string[]): Promise<unknown> =>
-    orAborted(runCommand(command, args, { env: fleet.env, signal }))
-  const ledgerHome = join(home, 'ledger')
   const admin = (args: readonly string[], until?: AbortSignal): Promise<unknown> =>
-    runCommand(COMMANDS.ledger, [...args, '--home', ledgerHome], {
+    runCommand(COMMANDS.ledger, [...args, '--home', join(home, 'ledger')], {
       env: fleet.env,
       ...(until === undefined ? {} : { signal: until }),
     })
 
   const notebook = await openNotebook(join(home, 'demo.json'))
-  await writeNetworkFile({ home, ports, run })
-  log('starting the bootstrap peer and the ledger')
-  await orAborted(Promise.all([fleet.bootstrap.start(), fleet.ledger.start()]))
-  const { gateways, providers } = fleet
+  await orAborted(layGround(site, (args) => admin(args, signal)))
   const names = { gateways: namesOf(gateways), providers: namesOf(providers) }
   await orAborted(
-    setUpAccounts((args) => admin(args, signal), notebook, { home, model: MODEL, ...names }),
+    Promise.all([
+      fleet.bootstrap.start(),
+      setUpAccounts((args) => admin(args, signal), notebook, { home, model: MODEL, ...names }),
+    ]),
   )
   log(`starting ${gateways.length} gateways and ${providers.length} providers`)
-  const members = [...gateways, ...providers]
   for (const { name } of members) fleet.admit(name, notebook.notes.enrolments[name]?.token)
   await orAborted(Promise.all(members.map((daemon) => daemon.start())))
 
@@ -162,20 +155,41 @@ async function raise(site: Site): Promise<Omit<Mesh, 'stop'>> {
   if (developer === undefined) throw new MeshError('the demo has no developer account')
 
   return {
-    home,
-    model: MODEL,
-    ports,
     bootstrap: fleet.bootstrap,
     ledger: fleet.ledger,
     gateways,
     providers,
     daemons: fleet.daemons,
+    home,
+    model: MODEL,
+    ports,
     apiKey: developer.apiKey,
     accountId: developer.accountId,
-    networkFile: join(home, 'network.json'),
+    networkFile: join(home, NETWORK_FILE),
     admin: (args) => admin(args),
     settled,
   }
+}
+
+/** Starts the ledger, which tells its peer id, and writes the network file for all others. */
+async function layGround(
+  { home, ports, fleet, log, signal }: Site,
+  admin: (args: readonly string[]) => Promise<unknown>,
+): Promise<void> {
+  const path = join(home, NETWORK_FILE)
+  let bootstrap = await readBootstrapPeer(path)
+  if (bootstrap === undefined) {
+    log('making keys and an empty ledger')
+    const idOf = ['id', '--home', join(home, 'bootstrap')]
+    const [id] = await Promise.all([
+      runCommand(COMMANDS.node, idOf, { env: fleet.env, signal }),
+      admin(['init']),
+    ])
+    bootstrap = (id as { peerId: string }).peerId
+  }
+  log('starting the ledger and the bootstrap peer')
+  const { peerId } = await fleet.ledger.start()
+  await writeNetworkFile(path, { ledger: peerId, bootstrap, ports })
 }
 
 function requireBuild(): void {

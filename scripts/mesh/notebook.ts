@@ -8,8 +8,6 @@ export interface Notes {
   readonly about: string
   prices?: true
   developer?: { accountId: string; apiKey: string; granted?: true }
-  /** Account of the gateways. */
-  operatorAccountId?: string
   /** By the process's name. */
   enrolments: Record<string, Enrolment>
 }
@@ -19,7 +17,6 @@ export interface Enrolment {
   token: string
   /** Unix ms; of no matter once it was used. */
   expiresAtMs: number
-  accountId: string
   /** The process was seen as a member. */
   used?: true
 }
