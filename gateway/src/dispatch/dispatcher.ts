@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import {
   type ChatRequest,
+  type ErrorCode,
+  errorCodeOf,
   type FinishReason,
   LexoraError,
+  type ModelOffer,
   promptTokensBound,
   REQUEST_ID_BYTES,
   type Usage,
@@ -11,9 +14,9 @@ import type { Logger } from 'pino'
 import type { Leases } from '../billing/leases.ts'
 import type { Directory, Provider } from '../routing/directory.ts'
 import type { Observed } from '../routing/observed.ts'
-import { rank } from '../routing/router.ts'
+import { choose } from '../routing/router.ts'
 import { type AttemptResult, attempt } from './attempt.ts'
-import { blameOf } from './blame.ts'
+import { type Blame, blameOf } from './blame.ts'
 import { type Delivery, type DeliveryComponents, releaseHold, settleDelivery } from './delivery.ts'
 import { explain } from './explain.ts'
 import { attemptRequest, type PreparedRequest, prepareRequest } from './request.ts'
@@ -124,9 +127,11 @@ class RequestDispatcher implements Dispatcher {
     { keyHash, chat, requestId }: DispatchRequest,
     client: Pick<Running, 'signal' | 'emit'>,
   ): Promise<void> {
-    const { ledger, leases } = this.#components
+    const { ledger, leases, directory } = this.#components
+    if (client.signal.aborted) throw clientGone()
     const id = randomBytes(REQUEST_ID_BYTES)
-    const contextTokens = this.#contextOf(chat.model) ?? chat.maxTokens
+    // More output than the largest context holds is never needed, and would only reserve money.
+    const contextTokens = directory.contextTokensMax(chat.model) ?? chat.maxTokens
     const bounded = { ...chat, maxTokens: Math.min(chat.maxTokens, contextTokens) }
     const authorised = await ledger.authorise({
       keyHash,
@@ -135,12 +140,15 @@ class RequestDispatcher implements Dispatcher {
       promptTokensMax: promptTokensBound(bounded),
       maxTokens: bounded.maxTokens,
     })
-    const request = prepareRequest(bounded, id, authorised)
-    const letGo = leases.keep(request.holdId)
-    const log = this.#components.log.child({ requestId, holdId: request.holdId })
+    const { holdId } = authorised
+    const letGo = leases.keep(holdId)
+    const log = this.#components.log.child({ requestId, holdId })
     try {
-      const delivery = await this.#serve({ request, log, ...client }).catch((error: unknown) => {
-        releaseHold(ledger, request.holdId, log)
+      const { request, delivery } = await this.#deliver(
+        () => prepareRequest(bounded, id, authorised),
+        { log, ...client },
+      ).catch((error: unknown) => {
+        releaseHold(ledger, holdId, log)
         throw error
       })
       await settleDelivery(this.#components, { request, log }, delivery)
@@ -150,26 +158,35 @@ class RequestDispatcher implements Dispatcher {
     }
   }
 
+  /** What happens between hold and settlement: whatever it throws, nothing was delivered. */
+  async #deliver(
+    prepare: () => PreparedRequest,
+    running: Omit<Running, 'request'>,
+  ): Promise<{ request: PreparedRequest; delivery: Delivery }> {
+    const request = prepare()
+    return { request, delivery: await this.#serve({ request, ...running }) }
+  }
+
   /** Asks providers in turn until one delivers. Throws where nothing was delivered and nobody is left to ask. */
   async #serve(running: Running): Promise<Delivery> {
     const { request, signal, log } = running
     const asked = new Set<string>()
     let last: LexoraError | undefined
     while (asked.size < ATTEMPTS_MAX) {
+      if (signal.aborted) throw clientGone()
       const peerId = this.#choose(request, asked)
       if (peerId === undefined) break
       asked.add(peerId)
       const outcome = await this.#ask(peerId, running)
       if (!(outcome instanceof LexoraError)) return outcome
       last = outcome
-      if (signal.aborted) throw new LexoraError('cancelled', 'the client went away')
       if (blameOf(last.code) === 'client') throw last
       log.info({ peer: peerId, code: last.code }, 'attempt failed before the first token')
     }
     throw noneLeft(request.model, last)
   }
 
-  /** The best provider that was not asked yet: a pure ranking over this moment's snapshot. */
+  /** The best provider that can be asked and was not asked yet. */
   #choose(request: PreparedRequest, asked: ReadonlySet<string>): string | undefined {
     const { directory, clock, random } = this.#components
     const features = {
@@ -177,10 +194,10 @@ class RequestDispatcher implements Dispatcher {
       outputTokens: Math.min(request.maxTokens, OUTPUT_TOKENS_TYPICAL),
       nowMs: clock(),
     }
-    const candidates = directory
-      .candidates(request.model)
-      .filter(({ peerId }) => !asked.has(peerId))
-    return rank(candidates, features, random)[0]?.peerId
+    return choose(directory.lanes(request.model), features, {
+      random,
+      isUsable: ({ peerId }) => !asked.has(peerId) && directory.get(peerId) !== undefined,
+    })?.peerId
   }
 
   /** One attempt: what it delivered, or the error after which another provider may be asked. */
@@ -200,29 +217,48 @@ class RequestDispatcher implements Dispatcher {
       running,
     )
     release()
-    if (!running.signal.aborted) this.#judge(observation, seen)
-    const { terminal, error, usage } = seen.result
+    const result = withoutExcuse(seen.result, running.request, offer)
+    if (!running.signal.aborted) this.#judge(observation, { ...seen, result })
+    const { terminal, error, usage } = result
     if (terminal === undefined && usage.completionTokens === 0) {
       return error ?? new LexoraError('internal', 'an attempt ended without a reason')
     }
-    return { provider: peerId, modelSha256: offer.fileSha256, result: seen.result }
+    return { provider: peerId, modelSha256: offer.fileSha256, result }
   }
 
   /** Learns from an attempt. */
   #judge(observation: Observed | undefined, { result, firstTokenMs, totalMs }: Seen): void {
-    const { terminal, error, usage } = result
+    const { terminal, usage } = result
     if (terminal !== undefined && terminal.finishReason !== 'failed') {
       const { promptTokens, completionTokens } = usage
       observation?.answered({ promptTokens, outputTokens: completionTokens, firstTokenMs, totalMs })
-    } else if (error === undefined || blameOf(error.code) === 'provider') {
-      observation?.failed(this.#components.clock())
+      return
     }
+    const blame = blameFor(result)
+    if (blame === 'provider') observation?.failed(this.#components.clock())
+    if (blame === 'capacity') observation?.refused(this.#components.clock())
   }
+}
 
-  /** The largest context that anyone offers for the model: more output than that is never needed. */
-  #contextOf(model: string): number | undefined {
-    return this.#components.directory.models().get(model)?.offer.contextTokens
-  }
+/**
+ * A provider that says that the prompt is too long is believed only where that can be: its word ends the request, and
+ * it would turn every client away. The prompt has at most as many tokens as the hold is for.
+ */
+function withoutExcuse(
+  result: AttemptResult,
+  { promptTokensMax }: PreparedRequest,
+  { contextTokens }: ModelOffer,
+): AttemptResult {
+  const isExcuse =
+    result.error?.code === 'context_length_exceeded' && promptTokensMax < contextTokens
+  if (!isExcuse) return result
+  const error = new LexoraError('provider_fault', 'the provider refused a prompt that fits')
+  return { ...result, error }
+}
+
+/** Whose doing a failed attempt was. A refusal after the first token is none: then the provider broke its word. */
+function blameFor({ error, usage }: AttemptResult): Blame {
+  return error === undefined || usage.completionTokens > 0 ? 'provider' : blameOf(error.code)
 }
 
 /** Runs an attempt and passes its tokens on; the client's leaving cancels it. */
@@ -254,11 +290,7 @@ function finish(
   { terminal, error, usage }: AttemptResult,
 ): void {
   if (signal.aborted) return
-  if (terminal === undefined) {
-    throw new LexoraError('provider_lost', 'the provider was lost in the middle of the answer', {
-      cause: error,
-    })
-  }
+  if (terminal === undefined) throw brokenOff(error)
   if (terminal.finishReason === 'failed') {
     throw new LexoraError(
       'provider_fault',
@@ -266,6 +298,23 @@ function finish(
     )
   }
   emit({ kind: 'finished', reason: terminal.finishReason, usage })
+}
+
+/** Ways in which a provider is gone; every other end without a believed terminal frame is its fault. */
+const LOST: ReadonlySet<ErrorCode> = new Set(['session_closed', 'timeout', 'cancelled'])
+
+function brokenOff(cause: LexoraError | undefined): LexoraError {
+  return LOST.has(errorCodeOf(cause))
+    ? new LexoraError('provider_lost', 'the provider was lost in the middle of the answer', {
+        cause,
+      })
+    : new LexoraError('provider_fault', 'the provider broke off in the middle of the answer', {
+        cause,
+      })
+}
+
+function clientGone(): LexoraError {
+  return new LexoraError('cancelled', 'the client went away')
 }
 
 function noneLeft(model: string, last: LexoraError | undefined): LexoraError {

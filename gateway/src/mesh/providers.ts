@@ -135,8 +135,8 @@ function noticeHandlers(directory: Directory, read: HelloReader): SessionHandler
     [CAPABILITY_NOTICE]: (payload, { remotePeer }) => {
       directory.updateRecord(remotePeer, read.record(remotePeer, payload))
     },
-    [GOODBYE_NOTICE]: (_payload, session) => {
-      directory.remove(session)
+    [GOODBYE_NOTICE]: (_payload, { remotePeer }) => {
+      directory.forget(remotePeer)
     },
   }
 }

@@ -1,18 +1,20 @@
-/** One provider as the router sees it: plain numbers out of one moment's snapshot. */
+/** One provider as the router sees it: plain numbers that hold for this moment. */
 export interface Candidate {
-  peerId: string
+  readonly peerId: string
   /** Slots for this model, and how many the provider last said were busy. */
-  slots: number
-  slotsBusy: number
-  queueLength: number
+  readonly slots: number
+  readonly slotsBusy: number
+  readonly queueLength: number
   /** This gateway's own requests running there: fresher than any heartbeat. */
-  inFlight: number
-  draining: boolean
+  readonly inFlight: number
+  readonly draining: boolean
   /** Speed of one slot, tokens/s: observed by this gateway, or claimed and clamped where nothing was observed yet. */
-  prefillTokensPerSecond: number
-  decodeTokensPerSecond: number
+  readonly prefillTokensPerSecond: number
+  readonly decodeTokensPerSecond: number
   /** Unix ms until which recent failures rule it out while others can serve. */
-  restUntilMs: number
+  readonly restUntilMs: number
+  /** Unix ms until which it counts as full, since it refused a request. */
+  readonly fullUntilMs: number
 }
 
 /** What the router needs to know of a request. Tokens are estimates: money never depends on them. */
