@@ -29,6 +29,12 @@ const BYTES_PER_TOKEN_MAX = 256
 /** Bytes of an answer beside its tokens: accept and terminal frame. */
 const RESPONSE_BYTES_BASE = 128 * 1024
 
+/**
+ * Largest sealed receipt. All its texts are ours and short: an honest one has about 600 bytes, and one blown up to a
+ * record's limit would not fit the ledger's message once it is countersigned.
+ */
+const RECEIPT_BYTES_MAX = 4 * 1024
+
 /** What one provider is asked. */
 export interface AttemptRequest {
   /** The encoded {@link InferRequest}. */
@@ -78,20 +84,32 @@ export function attempt(
     idleTimeoutMs: IDLE_TIMEOUT_MS + (request.promptTokensMax / PREFILL_SPEED_MIN) * 1_000,
     maxResponseBytes: RESPONSE_BYTES_BASE + request.maxTokens * BYTES_PER_TOKEN_MAX,
   })
-  return { result: receive(provider, call, { request, events }), cancel: () => call.cancel() }
+  let isCancelled = false
+  const context: AttemptContext = { provider, request, events, isCancelled: () => isCancelled }
+  return {
+    result: receive(call, context),
+    cancel() {
+      isCancelled = true
+      call.cancel()
+    },
+  }
 }
 
-async function receive(
-  provider: Provider,
-  call: Call,
-  context: { request: AttemptRequest; events: AttemptEvents },
-): Promise<AttemptResult> {
+interface AttemptContext {
+  provider: Provider
+  request: AttemptRequest
+  events: AttemptEvents
+  isCancelled: () => boolean
+}
+
+async function receive(call: Call, context: AttemptContext): Promise<AttemptResult> {
   const answer = answerChecker(context.request)
   try {
     for await (const frame of call.frames) {
       if (frame.kind === 'end') {
         const terminal = inferTerminalCodec.decode(frame.payload)
-        checkTerminal(terminal, answer.usage(), { provider, expected: context.request.expected })
+        answer.end(terminal)
+        checkTerminal(terminal, answer.usage(), context)
         return { usage: answer.usage(), terminal, error: undefined }
       }
       const event = inferEventCodec.decode(frame.payload)
@@ -106,8 +124,14 @@ async function receive(
   }
 }
 
+interface AnswerChecker {
+  take(event: InferEvent): void
+  end(terminal: InferTerminal): void
+  usage(): Usage
+}
+
 /** Counts an answer as it passes and refuses what breaks the protocol's order or the hold's bounds. */
-function answerChecker(request: AttemptRequest): { take(event: InferEvent): void; usage(): Usage } {
+function answerChecker(request: AttemptRequest): AnswerChecker {
   let accepted: { promptTokens: number; cachedTokens: number } | undefined
   let sequence = 0
   let completionTokens = 0
@@ -122,8 +146,16 @@ function answerChecker(request: AttemptRequest): { take(event: InferEvent): void
       }
       if (accepted === undefined) fault('sent tokens before it accepted')
       if (event.sequence !== sequence++) fault('left a gap in its tokens')
-      completionTokens += event.ids.length
-      if (completionTokens > request.maxTokens) fault('sent more tokens than were asked for')
+      // A frame that is refused is not passed on, and so it is not counted either.
+      const total = completionTokens + event.ids.length
+      if (total > request.maxTokens) fault('sent more tokens than were asked for')
+      if (total === 0 && event.text !== '') fault('sent text before its first token')
+      completionTokens = total
+    },
+    end({ finishReason }) {
+      if (accepted === undefined) fault('ended before it accepted')
+      if (finishReason === 'failed' && completionTokens === 0)
+        fault('failed before its first token')
     },
     usage: () => ({
       promptTokens: accepted?.promptTokens ?? 0,
@@ -134,17 +166,16 @@ function answerChecker(request: AttemptRequest): { take(event: InferEvent): void
 }
 
 /** A terminal frame is believed when the provider signed it, for this request, over what we counted ourselves. */
-function checkTerminal(
-  terminal: InferTerminal,
-  counted: Usage,
-  context: { provider: Provider; expected: AttemptRequest['expected'] },
-): void {
+function checkTerminal(terminal: InferTerminal, counted: Usage, context: AttemptContext): void {
+  if (terminal.receipt.byteLength > RECEIPT_BYTES_MAX) fault('sent a receipt that is too long')
   const { receipt, signedBy } = openReceipt(terminal.receipt)
-  const { provider, expected } = context
+  const { provider, request, isCancelled } = context
   if (signedBy !== provider.peerId || receipt.provider !== provider.peerId) {
     fault('did not sign its own receipt')
   }
-  if (!isFor(receipt, expected)) fault('signed a receipt for another request')
+  if (!isFor(receipt, request.expected)) fault('signed a receipt for another request')
+  if (receipt.finishReason !== terminal.finishReason) fault('ended otherwise than it signed')
+  if (receipt.finishReason === 'cancelled' && !isCancelled()) fault('gave up without being asked')
   if (
     receipt.tokenStart !== 0 ||
     !sameUsage(receipt.usage, counted) ||

@@ -1,46 +1,61 @@
-import { formatUsd, LexoraError } from '@lexora/protocol'
+import { type ErrorCode, type ErrorFacts, formatUsd, LexoraError } from '@lexora/protocol'
+
+/** Facts that a client may see beside the message: whole numbers, whoever said them. */
+const CLIENT_FACTS = ['promptTokens', 'contextTokens', 'retryAfterMs'] as const
 
 /**
  * Puts an error that came over a wire into the client's own terms. A peer's text is never repeated: only its code and
- * its checked facts. Codes that mean nothing to a client pass unchanged and are hidden at the HTTP edge.
+ * its checked facts. Codes that mean nothing to a client keep their message and are hidden at the HTTP edge.
  */
 export function explain(error: LexoraError, model: string): LexoraError {
-  const message = messageFor(error, model)
-  return message === undefined
-    ? error
-    : new LexoraError(error.code, message, { facts: error.facts, cause: error })
+  const message = MESSAGES[error.code]?.(error, model) ?? error.message
+  return new LexoraError(error.code, message, { facts: clientFacts(error), cause: error })
 }
 
-function messageFor(error: LexoraError, model: string): string | undefined {
-  switch (error.code) {
-    case 'invalid_api_key':
-      return 'The API key is not valid. Check that it was copied whole, or make a new one.'
-    case 'api_key_revoked':
-      return 'The API key was revoked. Make a new one.'
-    case 'api_key_expired':
-      return 'The API key has expired. Make a new one.'
-    case 'account_suspended':
-      return 'The account of this API key is suspended.'
-    case 'model_not_found':
-      return `The model '${model}' does not exist on this network. GET /v1/models lists those that do.`
-    case 'context_length_exceeded':
-      return contextMessage(error)
-    case 'insufficient_credit':
-      return creditMessage(error)
-    case 'credit_reserved':
-      return 'The credit is set aside for requests that are running now. Try again when one of them has ended.'
-    case 'ledger_unavailable':
-      return 'Requests cannot be authorised at the moment. Nothing was charged. Try again soon.'
-    case 'storage_full':
-      return 'New requests cannot be accepted at the moment. Nothing was charged. Try again later.'
-    default:
-      return undefined
-  }
+function clientFacts({ facts }: LexoraError): ErrorFacts {
+  const counts = CLIENT_FACTS.map((name) => [name, count(facts[name])] as const)
+  return Object.fromEntries(
+    counts.filter((fact): fact is [CountName, number] => fact[1] !== undefined),
+  )
+}
+
+type CountName = (typeof CLIENT_FACTS)[number]
+
+function count(fact: unknown): number | undefined {
+  return Number.isSafeInteger(fact) && (fact as number) >= 0 ? (fact as number) : undefined
+}
+
+type Message = (error: LexoraError, model: string) => string
+
+const MESSAGES: Partial<Record<ErrorCode, Message>> = {
+  invalid_api_key: () =>
+    'The API key is not valid. Check that it was copied whole, or make a new one.',
+  api_key_revoked: () => 'The API key was revoked. Make a new one.',
+  api_key_expired: () => 'The API key has expired. Make a new one.',
+  account_suspended: () => 'The account of this API key is suspended.',
+  model_not_found: (_error, model) =>
+    `The model '${model}' does not exist on this network. GET /v1/models lists those that do.`,
+  invalid_request: unfit,
+  unsupported_parameter: unfit,
+  request_too_large: () => 'The request is too large for this network.',
+  context_length_exceeded: contextMessage,
+  insufficient_credit: creditMessage,
+  credit_reserved: () =>
+    'The credit is set aside for requests that are running now. Try again when one of them has ended.',
+  ledger_unavailable: () =>
+    'Requests cannot be authorised at the moment. Nothing was charged. Try again soon.',
+  storage_full: () =>
+    'New requests cannot be accepted at the moment. Nothing was charged. Try again later.',
+}
+
+function unfit(_error: LexoraError, model: string): string {
+  return `The model '${model}' cannot serve this request as it is. Check its parameters and messages.`
 }
 
 function contextMessage({ facts }: LexoraError): string {
-  const { contextTokens, promptTokens } = facts
-  if (typeof contextTokens !== 'number' || typeof promptTokens !== 'number') {
+  const contextTokens = count(facts['contextTokens'])
+  const promptTokens = count(facts['promptTokens'])
+  if (contextTokens === undefined || promptTokens === undefined) {
     return 'The messages are longer than the model’s context.'
   }
   return `The model’s context holds ${contextTokens} tokens, but the messages alone are ${promptTokens}. Send fewer or shorter messages.`
@@ -49,14 +64,14 @@ function contextMessage({ facts }: LexoraError): string {
 function creditMessage({ facts }: LexoraError): string {
   const cost = amount(facts['costNanoUsd'])
   const balance = amount(facts['balanceNanoUsd'])
-  const fits = facts['maxTokensThatFit']
+  const fits = count(facts['maxTokensThatFit'])
   const head = 'There is not enough credit for this request.'
   const sum =
     cost === undefined || balance === undefined
       ? ''
       : ` It may cost up to ${cost}; ${balance} are left.`
   const advice =
-    typeof fits === 'number' && fits > 0
+    fits !== undefined && fits > 0
       ? ` With max_tokens of ${fits} or less it fits.`
       : ' Add credit to the account and try again.'
   return head + sum + advice
