@@ -407,6 +407,26 @@ describe('serve: cancel', () => {
     expectUntouched(pair)
   })
 
+  it('sends and bills nothing that the engine still makes after it', async () => {
+    const slow = scripted(async function* (signal) {
+      yield accepted
+      yield { kind: 'tokens', ids: [1, 2], text: 'a b' }
+      await new Promise((resolve) => {
+        signal.addEventListener('abort', resolve)
+      })
+      yield { kind: 'tokens', ids: [3], text: ' c' }
+      yield finished(3)
+    })
+    const pair = await servingPair(network, slow)
+    const call = infer(pair, testRequest(network).payload)
+    const { events, terminal } = await readAnswer(call, (event) => {
+      if (event.kind === 'tokens') call.cancel()
+    })
+    expect(idsOf(events)).toEqual([1, 2])
+    expect(terminal).toMatchObject({ finishReason: 'cancelled', usage: { completionTokens: 2 } })
+    expect(openReceipt(terminal.receipt).receipt.tokenEnd).toBe(2)
+  })
+
   it('frees the slot of an engine that hears nothing, and pays for what was sent', async () => {
     const deaf = scripted(async function* () {
       yield accepted
