@@ -22,6 +22,9 @@ export const ADDRESS_LENGTH_MAX: number = 256
 /** Most bytes of one inference request: the gateway's body limit of 1 MiB with room for the voucher. */
 export const INFER_REQUEST_BYTES_MAX: number = 1_200 * 1024
 
+/** Frames of a serving session must hold a whole inference request with its method and head; both ends set it. */
+export const SERVE_FRAME_BYTES_MAX: number = INFER_REQUEST_BYTES_MAX + 1024
+
 /** Most messages in one conversation. */
 export const MESSAGES_MAX: number = 2_048
 

@@ -4,11 +4,11 @@ import {
   checkCapability,
   GOODBYE_NOTICE,
   helloCodec,
-  INFER_REQUEST_BYTES_MAX,
   LexoraError,
   LOAD_NOTICE,
   type LoadHeartbeat,
   loadCodec,
+  SERVE_FRAME_BYTES_MAX,
   SERVE_PROTOCOL,
 } from '@lexora/protocol'
 import type {
@@ -22,7 +22,7 @@ import type { Logger } from 'pino'
 import type { Directory } from '../routing/directory.ts'
 
 /** A request frame must hold a whole inference request. */
-const SESSION_LIMITS = { frameBytesMax: INFER_REQUEST_BYTES_MAX + 1024 }
+const SESSION_LIMITS = { frameBytesMax: SERVE_FRAME_BYTES_MAX }
 
 /** How long opening a session may take, ms. */
 const OPEN_TIMEOUT_MS = 8_000

@@ -3,8 +3,8 @@ import {
   GATEWAY_TOPIC,
   GOODBYE_NOTICE,
   INFER_METHOD,
-  INFER_REQUEST_BYTES_MAX,
   LexoraError,
+  SERVE_FRAME_BYTES_MAX,
   SERVE_PROTOCOL,
 } from '@lexora/protocol'
 import type {
@@ -65,7 +65,7 @@ export interface Gateways {
 }
 
 /** Both ends of a serving session must take a whole inference request in one frame. */
-const LIMITS = { frameBytesMax: INFER_REQUEST_BYTES_MAX + 1_024 } as const
+const LIMITS = { frameBytesMax: SERVE_FRAME_BYTES_MAX } as const
 
 /** Makes the sessions with gateways. */
 export function createGateways(components: GatewaysComponents, options: GatewaysOptions): Gateways {
