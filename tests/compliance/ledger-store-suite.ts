@@ -21,7 +21,7 @@ export interface LedgerStoreSetup {
 }
 
 /** An entry that says which one it is. */
-export function numbered(seq: number): Entry {
+function numbered(seq: number): Entry {
   const key = { model: `model ${seq}`, inputNanoUsd: BigInt(seq), cachedInputNanoUsd: 0n }
   const list = {
     version: seq + 1,

@@ -55,12 +55,12 @@ describe('lexora-ledger', () => {
 
   /** Starts the ledger and waits until it says that it is ready. */
   async function start(): Promise<ChildProcess> {
-    const child = launch(['start'])
+    const child = launch(['start', '--listen', '/ip4/127.0.0.1/tcp/0'])
     child.stderr?.resume()
     running = child
     if (child.stdout === null) throw new Error('the child has an output')
     for await (const line of createInterface({ input: child.stdout })) {
-      if (line.startsWith('ready ldg_')) return child
+      if (line.includes('"event":"ready"')) return child
     }
     throw new Error('the ledger did not start')
   }

@@ -138,7 +138,17 @@ describe('members', () => {
     expect(service.listEnrolments()[0]).toMatchObject({ usedBy: 'peer-a' })
   })
 
-  it('are two when two peers race for one token', async () => {
+  it('cannot pass with a token that another member used', async () => {
+    const { service } = await openLedger()
+    const [first, second] = [await token(service), await token(service)]
+    await service.enrol({ token: first, peerId: 'peer-a' })
+    await service.enrol({ token: second, peerId: 'peer-b' })
+    expect(await codeOf(service.enrol({ token: first, peerId: 'peer-b' }))).toBe(
+      'enrolment_refused',
+    )
+  })
+
+  it('are one when peers race for one token', async () => {
     const { service } = await openLedger()
     const text = await token(service)
     const codes = await Promise.all(

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Level } from 'level'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Chunk, EMPTY_HEAD, isJournalDamaged } from '../../ledger/src/store/chunk.ts'
 import { initLevelStore, openLevelStore } from '../../ledger/src/store/level-store.ts'
 import { createMemoryStore } from '../../ledger/src/store/memory-store.ts'
@@ -151,6 +151,22 @@ describe('openLevelStore()', () => {
     expect(again.head()).toEqual(head)
     expect(await readSeqs(again, 0)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     await again.close()
+  })
+
+  it('waits for the disk with every write', async () => {
+    // Neither a kill nor a reopening can tell: the page cache outlives the process. Only the option can.
+    const put = vi.spyOn(Level.prototype, 'put')
+    const store = await openLevelStore(journal())
+    await store.append(nextChunk(store.head(), 3))
+    await store.append(nextChunk(store.head(), 1))
+    await store.close()
+    await initLevelStore(`${journal()}-other`, nextChunk(EMPTY_HEAD, 1))
+    expect(put.mock.calls.map((call: unknown[]) => call[2])).toEqual([
+      { sync: true },
+      { sync: true },
+      { sync: true },
+    ])
+    put.mockRestore()
   })
 
   it('lets one process in', async () => {

@@ -6,7 +6,7 @@ import { accept, type Decision, refuse } from '../refusal.ts'
 import type { LedgerState } from '../state.ts'
 
 /** Most accounts: what one ledger process can keep in memory with room to spare (about 1 KB each). */
-export const ACCOUNTS_MAX = 1_000_000
+const ACCOUNTS_MAX = 1_000_000
 
 /** Opens an account. The caller makes the id. */
 export function openAccount(

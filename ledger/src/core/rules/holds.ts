@@ -7,7 +7,7 @@ import { type LedgerState, requestKey, resolutionId } from '../state.ts'
 import { pricesAt, pricesOf } from './prices.ts'
 
 /** Most holds that are open at once: what 10,000 requests per second keep open for 10 s. */
-export const OPEN_HOLDS_MAX = 100_000
+const OPEN_HOLDS_MAX = 100_000
 
 /** Asks to set money aside for one request. */
 export interface PlaceHoldCommand {

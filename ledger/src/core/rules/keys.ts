@@ -4,7 +4,7 @@ import type { LedgerState } from '../state.ts'
 import { noAccount } from './accounts.ts'
 
 /** Most keys of one account, revoked ones included: enough for a key per service and year. */
-export const KEYS_PER_ACCOUNT_MAX = 1_000
+const KEYS_PER_ACCOUNT_MAX = 1_000
 
 /** Enters a new key of a developer's account. */
 export function issueKey(

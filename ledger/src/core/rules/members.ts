@@ -4,7 +4,7 @@ import type { LedgerState } from '../state.ts'
 import { noAccount } from './accounts.ts'
 
 /** Most tokens ever made: memory of about 60 MB, used ones included. */
-export const ENROLMENTS_MAX = 200_000
+const ENROLMENTS_MAX = 200_000
 
 /** Makes an enrolment token known. Providers enrol into provider accounts, gateways and bootstrap peers into operator ones. */
 export function createEnrolment(

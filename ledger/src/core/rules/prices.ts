@@ -3,14 +3,14 @@ import { accept, type Decision, refuse } from '../refusal.ts'
 import type { LedgerState } from '../state.ts'
 
 /** Most price lists ever published: one an hour for a year. */
-export const PRICE_LISTS_MAX = 10_000
+const PRICE_LISTS_MAX = 10_000
 /** Most models of one list; what one message of prices can carry. */
-export const PRICED_MODELS_MAX = 512
+const PRICED_MODELS_MAX = 512
 /** Highest price: a million dollars per million tokens. Keeps the ceiling of any request far below AMOUNT_MAX. */
-export const PRICE_NANO_USD_MAX: NanoUsd = 10n ** 15n
+const PRICE_NANO_USD_MAX: NanoUsd = 10n ** 15n
 
 /** Before the first list is published nothing is for sale. */
-export const NO_PRICES: PriceList = { version: 0, effectiveAtMs: 0, feeBasisPoints: 0, models: [] }
+const NO_PRICES: PriceList = { version: 0, effectiveAtMs: 0, feeBasisPoints: 0, models: [] }
 
 /** Publishes a price list. It applies to holds placed from its effective time on; running ones keep theirs. */
 export function publishPrices(state: LedgerState, list: PriceList): Decision<PriceList> {

@@ -125,7 +125,7 @@ export function lapseHold(
  * The money of a settlement, as one linked group: each part of the hold is captured as far as the cost goes,
  * promotional credit first, and the rest released; then the provider's share and the fee leave `platform:settle`.
  */
-export function settlementTransfers(hold: Hold, settlement: Settlement): Transfer[] {
+function settlementTransfers(hold: Hold, settlement: Settlement): Transfer[] {
   const transfers: Transfer[] = []
   let left = settlement.cost
   for (const part of hold.parts) {
