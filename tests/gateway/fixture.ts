@@ -112,3 +112,12 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
     (error: unknown) => (error as LexoraError).code ?? String(error),
   )
 }
+
+/** Waits for a condition turn by turn. vitest's own waits move a fake clock on; this one leaves it alone. */
+export async function until(condition: () => boolean): Promise<void> {
+  const deadline = process.hrtime.bigint() + 10_000_000_000n
+  while (!condition()) {
+    if (process.hrtime.bigint() > deadline) throw new Error(`it never came to: ${String(condition)}`)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}

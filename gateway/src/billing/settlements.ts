@@ -1,4 +1,4 @@
-import { errorCodeOf, LexoraError } from '@lexora/protocol'
+import { type ErrorCode, errorCodeOf, LexoraError } from '@lexora/protocol'
 import { type Backoff, backoff } from '@lexora/protocol/mesh'
 import { Level } from 'level'
 import type { Logger } from 'pino'
@@ -9,12 +9,20 @@ const PENDING_MAX = 200_000
 /** Most settlements under way at once: enough to fill the ledger's group commit, few enough to stay fair. */
 const CONCURRENCY_MAX = 64
 
-/** Answers after which asking again changes nothing. The receipt is dropped from the outbox and logged. */
-const FINAL_CODES: ReadonlySet<string> = new Set([
+/**
+ * Answers after which asking again changes nothing. The receipt is dropped from the outbox and logged: kept, it would
+ * hold back all others at every turn.
+ */
+const FINAL_CODES: ReadonlySet<ErrorCode> = new Set([
   'hold_closed',
   'hold_not_found',
   'receipt_invalid',
   'conflict',
+  'forbidden',
+  'invalid_request',
+  'malformed',
+  'frame_too_large',
+  'signature_invalid',
 ])
 
 /** Receipts on their way to the ledger: on disk until it confirms. */
