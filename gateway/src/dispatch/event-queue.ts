@@ -3,7 +3,7 @@ export interface EventQueue<T> {
   push(event: T): void
   /** Ends the queue, with an error where given. Later pushes are dropped. */
   end(error?: Error): void
-  /** What the consumer iterates. Leaving early calls `onLeave`. */
+  /** What the consumer iterates, once. `onLeave` is called when it is through or leaves early. */
   readonly events: AsyncIterable<T>
 }
 
@@ -13,6 +13,7 @@ export interface EventQueue<T> {
 export function eventQueue<T>(onLeave: () => void): EventQueue<T> {
   let items: T[] = []
   let ended = false
+  let left = false
   let failure: Error | undefined
   let wake: (() => void) | undefined
 
@@ -35,8 +36,27 @@ export function eventQueue<T>(onLeave: () => void): EventQueue<T> {
       }
       if (failure !== undefined) throw failure
     } finally {
-      onLeave()
+      leave()
     }
+  }
+
+  function leave(): void {
+    if (left) return
+    left = true
+    ended = true
+    items = []
+    onLeave()
+    signal()
+  }
+
+  const events = drain()
+  const iterator: AsyncIterator<T> = {
+    next: () => events.next(),
+    // Not the generator's own: it would wait behind a pending next(), and before the first next() it does nothing.
+    return() {
+      leave()
+      return events.return(undefined)
+    },
   }
 
   return {
@@ -51,6 +71,6 @@ export function eventQueue<T>(onLeave: () => void): EventQueue<T> {
       failure = error
       signal()
     },
-    events: drain(),
+    events: { [Symbol.asyncIterator]: () => iterator },
   }
 }

@@ -1,6 +1,6 @@
 import { LexoraError, promptTokensBound } from '@lexora/protocol'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { MODEL, offer } from '../fixture.ts'
+import { MODEL, offer, until } from '../fixture.ts'
 import { chat, hangs, refuses, says, setting } from './support.ts'
 
 afterEach(() => {
@@ -168,7 +168,7 @@ describe('before the first token', () => {
     const first = await provider(hangs)
     await provider(says('ok'))
     const { text, ended } = run()
-    await vi.waitUntil(() => first.turns.length === 1)
+    await until(() => first.turns.length === 1)
     await vi.advanceTimersByTimeAsync(9_999)
     expect(first.turns[0]?.context.signal.aborted).toBe(false)
     await vi.advanceTimersByTimeAsync(1)

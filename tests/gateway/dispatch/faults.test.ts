@@ -6,7 +6,7 @@ import {
   signedEnvelopeCodec,
 } from '@lexora/protocol'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { MODEL, newSigner } from '../fixture.ts'
+import { MODEL, newSigner, until } from '../fixture.ts'
 import { hangs, type Lies, type Script, type Setting, says, setting, type Turn } from './support.ts'
 
 afterEach(() => {
@@ -112,13 +112,13 @@ describe('a provider that is lost after the first token', () => {
       return hangs()
     })
     const { text, ended } = run()
-    await vi.waitUntil(() => text() === 'x')
+    await until(() => text() === 'x')
     await vi.advanceTimersByTimeAsync(19_000)
     expect(far.turns[0]?.context.signal.aborted).toBe(false)
     await vi.advanceTimersByTimeAsync(10_000)
     expect(await ended).toMatchObject({ code: 'provider_lost' })
     await far.turns[0]?.aborted()
-    await vi.waitUntil(() => ledger.settled.size === 1)
+    await until(() => ledger.settled.size === 1)
     expect(ledger.settled.get('hold-1')?.receipt.usage.completionTokens).toBe(1)
   })
 
@@ -423,11 +423,11 @@ describe('a client that goes away', () => {
     })
     const client = new AbortController()
     const { text, ended } = run({ signal: client.signal })
-    await vi.waitUntil(() => text() === 'a')
+    await until(() => text() === 'a')
     client.abort()
     await vi.advanceTimersByTimeAsync(2_000)
     expect(await ended).toBeUndefined()
-    await vi.waitUntil(() => ledger.settled.size === 1)
+    await until(() => ledger.settled.size === 1)
     expect(ledger.settled.get('hold-1')?.receipt).toMatchObject({
       finishReason: 'failed',
       usage: { completionTokens: 1 },
