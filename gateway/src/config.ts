@@ -32,15 +32,18 @@ export interface GatewayFlags {
   logLevel?: string
 }
 
+const PORT_MAX = 65_535
+const PORT_RULE = `--http-port must be a whole number from 0 to ${PORT_MAX}`
+
 const schema = z.object({
-  home: z.string({ error: 'no home folder: pass --home DIR or set LEXORA_GATEWAY_HOME' }).min(1),
-  network: z.string({ error: 'no network file: pass --network FILE or set LEXORA_NETWORK' }).min(1),
-  httpHost: z.string().min(1).default('127.0.0.1'),
-  httpPort: z.coerce
-    .number({ error: '--http-port must be a number' })
-    .int()
-    .min(0, '--http-port must be from 0 to 65535')
-    .max(65_535, '--http-port must be from 0 to 65535')
+  home: z.string({ error: 'no home folder: pass --home DIR or set LEXORA_GATEWAY_HOME' }),
+  network: z.string({ error: 'no network file: pass --network FILE or set LEXORA_NETWORK' }),
+  httpHost: z.string().default('127.0.0.1'),
+  httpPort: z
+    .string()
+    .regex(/^\d{1,5}$/, PORT_RULE)
+    .transform(Number)
+    .refine((port) => port <= PORT_MAX, PORT_RULE)
     .default(8080),
   listen: z
     .array(
@@ -48,7 +51,7 @@ const schema = z.object({
     )
     .default(['/ip4/0.0.0.0/tcp/4001']),
   announce: z.array(z.string().startsWith('/', '--announce must be a multiaddress')).default([]),
-  enrol: z.string().min(1).optional(),
+  enrol: z.string().optional(),
   logLevel: z
     .enum(LOG_LEVELS, { error: `--log-level must be one of ${LOG_LEVELS.join(', ')}` })
     .default('info'),
@@ -83,9 +86,16 @@ export async function readNetworkFile(path: string): Promise<NetworkConfig> {
   try {
     return parseNetworkConfig(JSON.parse(await readFile(path, 'utf8')))
   } catch (cause) {
-    const why = cause instanceof LexoraError ? cause.message : 'it cannot be read as JSON'
+    const why = cause instanceof LexoraError ? cause.message : reasonOf(cause)
     throw new LexoraError('invalid_request', `${path}: ${why}`, { cause })
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof SyntaxError) return 'it is not JSON'
+  return (error as NodeJS.ErrnoException).code === 'ENOENT'
+    ? 'there is no such file'
+    : 'it cannot be read'
 }
 
 /** The environment under the names of the flags. */
@@ -103,13 +113,18 @@ function environment(): GatewayFlags {
   })
 }
 
-/** Only what was given, so that one source does not hide another behind `undefined`. */
+/** Only what was given, so that one source does not hide another behind nothing: an empty text gives nothing. */
 function given(
   values: { [Key in keyof GatewayFlags]: GatewayFlags[Key] | undefined },
 ): GatewayFlags {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined && value.length > 0),
+  )
 }
 
 function listOf(text: string | undefined): string[] | undefined {
-  return text?.split(',').map((item) => item.trim())
+  return text
+    ?.split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
 }
