@@ -6,7 +6,7 @@ import { loadOrCreateKey, peerIdOfKey } from '@lexora/protocol/mesh'
 import { Command, CommanderError } from 'commander'
 import { pino } from 'pino'
 import { type GatewayFlags, readConfig } from './config.ts'
-import { startGateway } from './gateway.ts'
+import { type Gateway, startGateway } from './gateway.ts'
 
 const VERSION = '0.1.0'
 
@@ -41,10 +41,14 @@ function report(error: unknown): number {
 async function start(flags: GatewayFlags): Promise<void> {
   const config = await readConfig(flags)
   const log = pino({ level: config.logLevel, base: { component: 'gateway' } }, pino.destination(2))
-  const gateway = await startGateway(
+  let isRefused = false
+  const starting: Promise<Gateway> = startGateway(
     {
       log,
+      // The ledger may answer before the last part has started, and says the same each time that it is asked.
       onRefused: (error) => {
+        if (isRefused) return
+        isRefused = true
         const advice =
           config.enrolmentToken === undefined
             ? 'pass --enrol TOKEN'
@@ -55,11 +59,12 @@ async function start(flags: GatewayFlags): Promise<void> {
             `the ledger does not admit this gateway (${error.code}); ${advice}`,
           ),
         )
-        void shutDown(gateway.stop)
+        void shutDown(async () => (await starting).stop())
       },
     },
     config,
   )
+  const gateway = await starting
   let stopping = false
   const onSignal = (): void => {
     if (stopping) process.exit(EXIT.interrupted)

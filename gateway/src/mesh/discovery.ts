@@ -142,13 +142,20 @@ class MeshDiscovery implements Discovery {
 
   /** Runs a task now and then every so often; its failures are logged and wait for the next turn. */
   #repeat(task: () => Promise<void>, intervalMs: number): void {
-    const turn = (): void => {
-      task().catch((error: unknown) => {
+    let isRunning = false
+    const turn = async (): Promise<void> => {
+      // A walk through the DHT may take longer than the interval; turns would pile up.
+      if (isRunning) return
+      isRunning = true
+      try {
+        await task()
+      } catch (error) {
         this.#components.log.debug({ code: errorCodeOf(error) }, 'a discovery turn failed')
-      })
+      }
+      isRunning = false
     }
-    turn()
-    const timer = setInterval(turn, intervalMs)
+    void turn() // it handles its own errors
+    const timer = setInterval(() => void turn(), intervalMs)
     this.#undo.push(() => clearInterval(timer))
   }
 }
