@@ -67,8 +67,8 @@ export interface LedgerClient {
 /** Errors by which the ledger says that this peer does not belong: asking again gives the same answer. */
 const REFUSALS: ReadonlySet<string> = new Set(['not_a_member', 'enrolment_refused', 'forbidden'])
 
-/** Errors that mean no answer: a later call may get one. */
-const UNANSWERED: ReadonlySet<string> = new Set(['session_closed', 'timeout'])
+/** Errors that mean no answer: a later call may get one. `provider_busy` is a session with too many calls open. */
+const UNANSWERED: ReadonlySet<string> = new Set(['session_closed', 'timeout', 'provider_busy'])
 
 const NOTHING = new Uint8Array()
 
@@ -88,10 +88,10 @@ class StandingLedgerClient implements LedgerClient {
   readonly #certificateListeners: ((certificate: Uint8Array) => void)[] = []
   readonly #refusalListeners: ((error: LexoraError) => void)[] = []
   readonly #retry: Backoff = backoff({ minMs: 250, maxMs: 10_000 })
+  readonly #stopping = new AbortController()
   #session: Session | undefined
   #certificate: { bytes: Uint8Array; notAfterMs: number } | undefined
   #timer: NodeJS.Timeout | undefined
-  #stopped = false
 
   constructor({ host, log, clock }: LedgerClientComponents, options: LedgerClientOptions) {
     this.#host = host
@@ -109,7 +109,7 @@ class StandingLedgerClient implements LedgerClient {
   }
 
   stop(): void {
-    this.#stopped = true
+    this.#stopping.abort()
     clearTimeout(this.#timer)
     this.#session?.close()
   }
@@ -163,6 +163,9 @@ class StandingLedgerClient implements LedgerClient {
     try {
       if (!this.isConnected) await this.#connect()
       else if (this.#isRenewalDue()) await this.#obtainCertificate()
+      // The session may have ended in the same turn as the answer came, and what it scheduled must stand.
+      if (!this.isConnected) return
+      this.#retry.reset()
       this.#schedule(CERTIFICATE_CHECK_MS)
     } catch (error) {
       this.#log.warn({ code: errorCodeOf(error) }, 'ledger not reached or membership not renewed')
@@ -179,6 +182,7 @@ class StandingLedgerClient implements LedgerClient {
       hello: () => helloCodec.encode({ certificate: NOTHING, software }),
       accept: () => ({ requests: {}, notices }),
       timeoutMs: CONNECT_TIMEOUT_MS,
+      signal: this.#stopping.signal,
     })
     this.#session = session
     session.onClose(() => {
@@ -187,7 +191,6 @@ class StandingLedgerClient implements LedgerClient {
       this.#schedule(this.#retry.nextMs())
     })
     await this.#obtainCertificate()
-    this.#retry.reset()
     this.#log.info({ peer: ledger.peerId }, 'ledger session open')
   }
 
@@ -220,7 +223,7 @@ class StandingLedgerClient implements LedgerClient {
   }
 
   #schedule(delayMs: number): void {
-    if (this.#stopped) return
+    if (this.#stopping.signal.aborted) return
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => void this.#tend(), delayMs) // #tend() handles its own errors
   }
