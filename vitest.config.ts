@@ -9,7 +9,10 @@ export default defineConfig({
     alias: [
       { find: /^@lexora\/protocol$/, replacement: source('protocol/src/index.ts') },
       { find: /^@lexora\/protocol\/mesh$/, replacement: source('protocol/src/mesh/index.ts') },
-      { find: /^@lexora\/protocol\/polyfill$/, replacement: source('protocol/src/mesh/polyfill.ts') },
+      {
+        find: /^@lexora\/protocol\/polyfill$/,
+        replacement: source('protocol/src/mesh/polyfill.ts'),
+      },
     ],
   },
   test: {

@@ -82,7 +82,7 @@ export async function readConfig(flags: GatewayFlags): Promise<GatewayConfig> {
 }
 
 /** Reads a network file. Throws `invalid_request` naming the file and what is wrong with it. */
-export async function readNetworkFile(path: string): Promise<NetworkConfig> {
+async function readNetworkFile(path: string): Promise<NetworkConfig> {
   try {
     return parseNetworkConfig(JSON.parse(await readFile(path, 'utf8')))
   } catch (cause) {

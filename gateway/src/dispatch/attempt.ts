@@ -13,13 +13,13 @@ import type { Call } from '@lexora/protocol/mesh'
 import type { Provider } from '../routing/directory.ts'
 
 /** A provider must accept or reject within this time, ms: it only tokenises. Beyond it the peer is as good as gone. */
-export const ACCEPT_TIMEOUT_MS = 10_000
+const ACCEPT_TIMEOUT_MS = 10_000
 
 /**
  * Longest silence between frames, ms, on top of what prefill may take. A machine in a living room may stall for some
  * seconds when its owner starts a game.
  */
-export const IDLE_TIMEOUT_MS = 20_000
+const IDLE_TIMEOUT_MS = 20_000
 
 /** Slowest prefill that we wait for, tokens/s: a small CPU. */
 const PREFILL_SPEED_MIN = 20

@@ -7,7 +7,7 @@ import { METHOD_BYTES_MAX, PARTIAL_FRAME_BYTES, WRITE_BATCH_BYTES } from './limi
  */
 
 /** The frame version that this build speaks. */
-export const FRAME_VERSION = 1
+const FRAME_VERSION = 1
 
 /** Every kind of frame and its number on the wire. */
 export const FRAME_KINDS = {

@@ -39,7 +39,7 @@ export interface MeshNodeOptions {
 }
 
 /** The DHT's protocol: a network of its own beside IPFS. */
-export const DHT_PROTOCOL = '/lexora/kad/1.0.0'
+const DHT_PROTOCOL = '/lexora/kad/1.0.0'
 
 /** Sets a libp2p node up and does not start it. */
 export async function createMeshNode(options: MeshNodeOptions): Promise<MeshNode> {

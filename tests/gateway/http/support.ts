@@ -22,7 +22,7 @@ export const MODEL = 'lexora/tiny-chat'
 
 export type Script = (call: ChatCall, signal: AbortSignal) => AsyncIterable<ChatEvent>
 
-export const USAGE = { promptTokens: 7, cachedTokens: 2, completionTokens: 3 }
+const USAGE = { promptTokens: 7, cachedTokens: 2, completionTokens: 3 }
 
 export function accepted(): ChatEvent {
   return { kind: 'accepted', promptTokens: 7, provider: '12D3Koo-test' }

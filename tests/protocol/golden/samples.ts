@@ -100,7 +100,7 @@ export const capability: CapabilityRecord = {
   hardware: 'cpu x64, 2 cores',
 }
 
-export const load: LoadHeartbeat = {
+const load: LoadHeartbeat = {
   peerId: provider.peerId,
   bootId: filled(8, 9),
   sequence: 4_294_967_296,

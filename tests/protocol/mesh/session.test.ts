@@ -104,7 +104,7 @@ describe('a session', () => {
             Promise.reject(
               new LexoraError('provider_draining', 'goes home', { facts: { inMs: 5 } }),
             ),
-          fault: () => Promise.reject(new Error('secret path /home/x')),
+          fault: () => Promise.reject(new Error('secret path of a file')),
           sync: () => {
             throw new TypeError('secret')
           },
