@@ -13,9 +13,6 @@ import { buildPrompt } from './llama-prompt.ts'
 import { SEED_COUNT } from './seed.ts'
 import { type StepLoop, stepLoop } from './step-loop.ts'
 
-/** How long a cancelled answer waits for the step under way, so that its slot is free when it says so. */
-const CANCEL_GRACE_MS = 50
-
 /** What the engine uses. */
 export interface LlamaEngineComponents {
   log: Logger
@@ -44,14 +41,6 @@ function describe(modelId: string, slots: number, loaded: LoadedModel): EngineMo
     slots,
     ...loaded.speed,
   }
-}
-
-/** Waits for the promise, but no longer than so many milliseconds. */
-async function within(ms: number, promise: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
-  await Promise.race([promise, timeout])
-  clearTimeout(timer)
 }
 
 interface AdmitComponents extends Running {
@@ -104,7 +93,7 @@ function admit(components: AdmitComponents, request: ChatRequest): AnswerSource 
     promptTokens,
     cachedTokens: slot.cachedTokens,
     next: () => lane.next(),
-    close: async () => await within(CANCEL_GRACE_MS, lane.cancel()),
+    close: () => lane.cancel(),
   }
 }
 

@@ -8,6 +8,9 @@ import type { Lane } from './step-loop.ts'
 /** Pieces that may wait for a reader before its answer pauses: enough to bridge a busy event loop, little to waste. */
 const PIECES_WAITING_MAX = 32
 
+/** How long a cancelled answer waits for the step under way, so that its slot is free when it says so. */
+const CANCEL_GRACE_MS = 50
+
 /** What a lane uses. */
 export interface LlamaLaneComponents {
   log: Logger
@@ -24,8 +27,19 @@ export interface LlamaLaneComponents {
 /** One answer of the llama engine: steps for the loop, pieces for the reader. */
 export interface LlamaLane extends Lane {
   next(): Promise<QueueItem>
-  /** Ends the answer where it is. Resolves when the slot is free: after the step that is under way. */
+  /**
+   * Ends the answer where it is. Resolves when the slot is free, after the step that is under way, but at the latest
+   * after 50 ms: with a slow model the step may take longer, and whoever cancelled must not wait for it.
+   */
   cancel(): Promise<void>
+}
+
+/** Waits for the promise, but no longer than so many milliseconds. */
+async function within(ms: number, promise: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
+  await Promise.race([promise, timeout])
+  clearTimeout(timer)
 }
 
 /** A lane that holds its slot until it leaves the loop. */
@@ -76,7 +90,7 @@ export function llamaLane(components: LlamaLaneComponents): LlamaLane {
     async cancel() {
       outcome ??= 'cancelled'
       wake()
-      await left
+      await within(CANCEL_GRACE_MS, left)
     },
   }
 }

@@ -92,4 +92,19 @@ describe('llamaLane()', () => {
     await cancelled
     expect(freed).toEqual(['whole'])
   })
+
+  it('ends a next() that is pending when the chat is aborted', async () => {
+    const controller = new AbortController()
+    const { lane: made } = lane('hello.', controller.signal)
+    const pending = made.next()
+    controller.abort()
+    expect(await pending).toEqual({ kind: 'end', reason: 'cancelled' })
+  })
+
+  it('does not let cancel() wait for a step that takes long', async () => {
+    const { lane: made, freed } = lane('hello.')
+    // It never leaves: the step under way never ends.
+    await made.cancel()
+    expect(freed).toEqual([])
+  })
 })

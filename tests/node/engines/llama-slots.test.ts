@@ -63,6 +63,9 @@ describe('llamaSlots()', () => {
     await use(two, paris)
     await use(two, 'Count from 1 to 20.')
     expect(await use(two, paris)).toBe(tokens(paris).length - 1)
+    expect(await use(two, paris), 'though the other is unused for longer').toBe(
+      tokens(paris).length - 1,
+    )
     expect(await use(two, 'Count from 1 to 30.')).toBeGreaterThan(3)
     expect(await use(two, `${paris} And Spain?`)).toBe(tokens(paris).length)
   })

@@ -40,6 +40,11 @@ describe('drawOptions()', () => {
     expect(drawOptions(sampling, place)).toMatchObject({ topK: null, topP: 0.9, minP: 0.1 })
   })
 
+  it('gives every place of the answer a seed of its own', () => {
+    const seeds = [0, 1, 2].map((index) => drawOptions(sampling, { ...place, index }).seed)
+    expect(seeds).toEqual([0, 1, 2].map((index) => seedAt(7, index)))
+  })
+
   it('asks for penalties only where there are any', () => {
     expect(drawOptions(sampling, place)).not.toHaveProperty('repeatPenalty')
     const penalised = drawOptions({ ...sampling, presencePenalty: 1 }, place)
