@@ -57,7 +57,7 @@ async function whatIsMissing(readiness: Readiness): Promise<string | undefined> 
     if (failing.length > 0) return `it has no ${failing.join(', no ')} yet`
     const { data } = await ask<{ data: { id: string; providers: number }[] }>(`${url}/v1/models`)
     const listed = data.find(({ id }) => id === model)?.providers ?? 0
-    return listed < providers
+    return listed !== providers
       ? `it lists ${model} with ${listed} of ${providers} providers`
       : undefined
   } catch (error) {

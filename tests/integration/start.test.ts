@@ -1,12 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { createDaemon } from '../../scripts/mesh/daemon.ts'
 import { fixedPorts, requirePorts } from '../../scripts/mesh/ports.ts'
 import { identityOf } from '../../scripts/mesh/process-identity.ts'
 
@@ -271,5 +272,110 @@ describe('npm start', () => {
     expect(await third.ended, third.stderr()).toBe(0)
     expect(running(pids)).toEqual([])
     expect(existsSync(join(home, 'start.lock'))).toBe(false)
+  })
+
+  it('stops at once at the second Ctrl-C', { timeout: START_MS }, async () => {
+    const fourth = start(...flags)
+    await printed(fourth, /starting the ledger/)
+    await expect.poll(async () => (await childPids()).length).toBeGreaterThan(0)
+    const [pid = 0] = await childPids()
+    // A process that hears nothing keeps the first one waiting.
+    process.kill(pid, 'SIGSTOP')
+    fourth.child.kill('SIGINT')
+    await printed(fourth, /SIGINT: stopping/)
+    await vi.waitUntil(
+      () => {
+        fourth.child.kill('SIGINT')
+        return fourth.child.exitCode !== null
+      },
+      { timeout: 5_000, interval: 100 },
+    )
+    expect(await fourth.ended).toBe(130)
+    await expect.poll(() => running([pid])).toEqual([])
+  })
+})
+
+describe('createDaemon()', () => {
+  let folder = ''
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'lexora-daemon-'))
+  })
+
+  afterAll(async () => {
+    vi.useRealTimers()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  /** A daemon that runs a line of JavaScript, and what it told. */
+  async function daemonOf(name: string, code: string, restart = true) {
+    const command = join(folder, `${name}.mjs`)
+    await writeFile(command, code)
+    const lines: string[] = []
+    const hopeless: string[] = []
+    const daemon = createDaemon(
+      { name, command, args: [], env: process.env, logFile: join(folder, `${name}.log`), restart },
+      {
+        log: (line) => lines.push(line),
+        onPid: () => undefined,
+        onHopeless: ({ message }) => hopeless.push(message),
+      },
+    )
+    return { daemon, lines, hopeless }
+  }
+
+  it('gives up at the sixth death within a minute', async () => {
+    const { daemon, lines, hopeless } = await daemonOf('frail', 'throw new Error("no disk")')
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+    const started = daemon.start().catch((error: Error) => error.message)
+    for (let deaths = 1; deaths <= 5; deaths += 1) {
+      await vi.waitUntil(() => lines.length === deaths, { timeout: 10_000 })
+      expect(lines.at(-1), `death ${deaths}`).toMatch(
+        /^frail ended with exit code 1: Error: no disk \(log: .*frail\.log\); starting it again in/,
+      )
+      vi.advanceTimersByTime(8_000)
+    }
+    expect(await started).toMatch(/^frail ended.*; died 6 times within a minute$/)
+    expect(hopeless).toEqual([await started])
+    expect(daemon.pid).toBeUndefined()
+  })
+
+  it('does not start again what says that it would end the same way', async () => {
+    vi.useRealTimers()
+    const code = 'console.error("no such flag"); process.exit(2)'
+    const { daemon, lines, hopeless } = await daemonOf('wrong', code)
+    await expect(daemon.start()).rejects.toThrow(/^wrong ended with exit code 2: no such flag/)
+    expect(hopeless).toHaveLength(1)
+    expect(lines).toEqual([])
+  })
+
+  it('kills what is not ready in time, and says where to look', async () => {
+    const { daemon } = await daemonOf('mute', 'setInterval(() => {}, 1000)')
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const started = daemon.start().catch((error: Error) => error.message)
+    const pid = daemon.pid ?? 0
+    expect(running([pid])).toEqual([pid])
+    vi.advanceTimersByTime(30_000)
+    expect(await started).toMatch(/^mute was not ready within 30 s \(log: .*mute\.log\)$/)
+    expect(running([pid])).toEqual([])
+  })
+
+  it('kills what does not stop in time', async () => {
+    vi.useRealTimers()
+    const ready = 'console.log(JSON.stringify({ event: "ready", peerId: "p", addresses: [] }))'
+    const code = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); ${ready}`
+    const { daemon, lines } = await daemonOf('deaf', code, false)
+    expect(await daemon.start()).toEqual({ peerId: 'p', addresses: [] })
+    const pid = daemon.pid ?? 0
+    await daemon.stop(100)
+    expect(running([pid])).toEqual([])
+    expect(lines).toEqual(['deaf did not stop within 0.1 s: killed'])
+
+    // A daemon that is not started again by itself may be started by its owner.
+    await daemon.start()
+    await daemon.kill()
+    expect(lines.at(-1)).toMatch(/^deaf was ended by SIGKILL \(log: .*deaf\.log\)$/)
+    await daemon.start()
+    await daemon.stop(100)
   })
 })
