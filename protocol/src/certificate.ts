@@ -24,7 +24,7 @@ export interface MembershipCertificate {
   accountRef: string
   notBeforeMs: number
   notAfterMs: number
-  /** Rises with every certificate; revocations name it. */
+  /** Names the membership behind the certificate, so renewals keep it; revocations name it. */
   serial: number
 }
 

@@ -50,6 +50,9 @@ export interface DeliveryReport {
   receipt: Uint8Array
 }
 
+/** What was agreed when a hold was placed; `requestId` in hex. */
+export type HoldTerms = Pick<Hold, 'requestId' | 'gateway' | 'model' | 'priceVersion'>
+
 /** What {@link HoldDesk.expireDue} did. */
 export interface Expired {
   /** Closed by their provider's claim. */
@@ -84,6 +87,8 @@ export interface HoldDesk {
   claim(request: DeliveryReport): Promise<ClaimState>
   /** Closes every hold whose lease ran out: by its claim, else with nothing taken. Called from a timer. */
   expireDue(): Promise<Expired>
+  /** What a receipt for the hold must say. Throws `hold_not_found`. */
+  holdTerms(holdId: string): HoldTerms
   /** Number of open holds. */
   openHolds(): number
 }
@@ -144,6 +149,7 @@ export function createHoldDesk(desk: Desk, leases: Leases): HoldDesk {
       if (due.length > 0) log.info({ claimed, expired }, 'leases ran out')
       return { claimed, expired }
     },
+    holdTerms: (holdId) => termsOf(state.holds.get(holdId), holdId),
     openHolds: () => state.openHolds.size,
   }
 
@@ -157,6 +163,11 @@ export function createHoldDesk(desk: Desk, leases: Leases): HoldDesk {
       return 'open'
     }
   }
+}
+
+function termsOf(hold: Hold | undefined, holdId: string): HoldTerms {
+  if (hold !== undefined) return hold
+  throw new LexoraError('hold_not_found', 'there is no such hold', { facts: { holdId } })
 }
 
 /** Time first, so that ids sort by age: 48 bits of milliseconds and 80 random ones, in hex. */

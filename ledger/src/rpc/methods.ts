@@ -131,7 +131,7 @@ function gatewayMethods({
       if (!checked.signedByGateway || checked.receipt.gateway !== peerId) {
         refuseReceipt('must be countersigned by the gateway that settles it')
       }
-      const report = deliveryReport(holdId, receipt, checked)
+      const report = deliveryReport(service, { holdId, bytes: receipt }, checked)
       const { signedByProvider } = checked
       return settleResponseCodec.encode(
         await service.settle({ ...report, gateway: peerId, signedByProvider }),
@@ -168,19 +168,26 @@ function providerMethods({ service }: LedgerMethodsComponents): Record<string, A
       if (!checked.signedByProvider || checked.receipt.provider !== peerId) {
         refuseReceipt('must be signed by the provider that claims it')
       }
-      return claimResponseCodec.encode({
-        state: await service.claim(deliveryReport(holdId, receipt, checked)),
-      })
+      const report = deliveryReport(service, { holdId, bytes: receipt }, checked)
+      return claimResponseCodec.encode({ state: await service.claim(report) })
     },
   }
 }
 
+/** What a receipt says, once it is sure that it speaks of this hold and of the request that the hold is for. */
 function deliveryReport(
-  holdId: string,
-  bytes: Uint8Array,
+  service: LedgerService,
+  { holdId, bytes }: { holdId: string; bytes: Uint8Array },
   { receipt }: CheckedReceipt,
 ): DeliveryReport {
-  if (receipt.holdId !== holdId) refuseReceipt('names another hold')
+  const terms = service.holdTerms(holdId)
+  const isForHold =
+    receipt.holdId === holdId &&
+    receipt.gateway === terms.gateway &&
+    receipt.model === terms.model &&
+    receipt.priceVersion === terms.priceVersion &&
+    Buffer.from(receipt.requestId).toString('hex') === terms.requestId
+  if (!isForHold) refuseReceipt('speaks of another hold or request')
   const { provider, usage, finishReason } = receipt
   return { holdId, provider, usage, finishReason, receipt: bytes }
 }
