@@ -117,7 +117,8 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
 export async function until(condition: () => boolean): Promise<void> {
   const deadline = process.hrtime.bigint() + 10_000_000_000n
   while (!condition()) {
-    if (process.hrtime.bigint() > deadline) throw new Error(`it never came to: ${String(condition)}`)
+    if (process.hrtime.bigint() > deadline)
+      throw new Error(`it never came to: ${String(condition)}`)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }
