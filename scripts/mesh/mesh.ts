@@ -1,6 +1,6 @@
 import '../../protocol/src/mesh/polyfill.ts'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { runCommand } from './command.ts'
 import type { Daemon } from './daemon.ts'
@@ -79,7 +79,6 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const home = resolve(options.home)
   const log = options.log ?? ((): void => undefined)
   await mkdir(home, { recursive: true, mode: 0o700 })
-  await chmod(home, 0o700)
   const lock = await lockHome(home, log)
   const failed = new AbortController()
   const signal = AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])])
