@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { statfsSync } from 'node:fs'
-import { loadOrCreateKey, peerIdOfKey } from '@lexora/protocol/mesh'
 import type { Logger } from 'pino'
 import { connectAdmin } from './admin/admin-client.ts'
 import { createAdminServer } from './admin/admin-server.ts'
 import { plain, runOperation, VERIFY_OPTIONS } from './admin/operations.ts'
 import { initHome, type LedgerHome, openHome } from './home.ts'
-import { createMeshEdge } from './rpc/mesh-edge.ts'
 import { createLedgerService, type LedgerService } from './service.ts'
 import type { Store } from './store/store.ts'
 import { verifyBooks } from './verify.ts'
@@ -61,6 +59,7 @@ export async function startLedger(
   const { home, log } = components
   const { listen, announce } = options
   const service = await openService(home, await openHome(home), { log, ...options })
+  const { createMeshEdge } = await import('./rpc/mesh-edge.ts')
   const mesh = createMeshEdge({ service, log, clock }, { keyFile: home.key, listen, announce })
   // Everything that talks to the outside, in the order of starting.
   const edges: Edge[] = [createAdminServer({ service, log }, { path: home.adminSocket }), mesh]
@@ -95,6 +94,8 @@ export async function startLedger(
 
 /** The peer id of a folder's ledger; makes its key where there is none. Throws what the key file throws. */
 export async function readLedgerId(home: LedgerHome): Promise<string> {
+  // libp2p takes half a second to load: commands that need no mesh do without.
+  const { loadOrCreateKey, peerIdOfKey } = await import('@lexora/protocol/mesh')
   return peerIdOfKey(await loadOrCreateKey(home.key))
 }
 

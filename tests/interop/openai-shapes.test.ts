@@ -76,7 +76,7 @@ describe('the openai client', () => {
       },
     })
     expect(request_id).toBe('req_000001')
-    expect(data._request_id).toBe('req_000001')
+    expect((data as { _request_id?: string })._request_id).toBe('req_000001')
     expect(edge.backend.calls[0]).toMatchObject({
       stream: false,
       request: { sampling: { temperature: 0, seed: 0xffffffff }, maxTokens: 512 },

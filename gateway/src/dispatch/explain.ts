@@ -8,9 +8,13 @@ const CLIENT_FACTS = ['promptTokens', 'contextTokens', 'retryAfterMs'] as const
  * its checked facts. Codes that mean nothing to a client keep their message and are hidden at the HTTP edge.
  */
 export function explain(error: LexoraError, model: string): LexoraError {
-  const message = MESSAGES[error.code]?.(error, model) ?? error.message
-  return new LexoraError(error.code, message, { facts: clientFacts(error), cause: error })
+  const code = OURS.has(error.code) ? 'ledger_unavailable' : error.code
+  const message = MESSAGES[code]?.(error, model) ?? error.message
+  return new LexoraError(code, message, { facts: clientFacts(error), cause: error })
 }
+
+/** The ledger does not take this gateway for a member: that is no fault of the client's key. */
+const OURS: ReadonlySet<ErrorCode> = new Set(['not_a_member', 'forbidden'])
 
 function clientFacts({ facts }: LexoraError): ErrorFacts {
   const counts = CLIENT_FACTS.map((name) => [name, count(facts[name])] as const)

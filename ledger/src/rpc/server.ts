@@ -9,6 +9,11 @@ import {
 import type { MeshHost, Session } from '@lexora/protocol/mesh'
 import { type LedgerMethodsComponents, ledgerMethods } from './methods.ts'
 
+/**
+ * Calls of one session at once: a gateway runs up to 4,096 requests, settles up to 64 and renews leases beside them.
+ */
+const SESSION_LIMITS = { inboundRequestsMax: 8_192 }
+
 /** What the server uses. */
 export interface LedgerServerComponents extends LedgerMethodsComponents {
   host: MeshHost
@@ -45,6 +50,7 @@ export function createLedgerServer(
         hello: () =>
           helloCodec.encode({ certificate: new Uint8Array(), software: options.software }),
         accept: (peerId) => ({ requests: ledgerMethods(components, peerId), notices: {} }),
+        limits: SESSION_LIMITS,
         onSession(session) {
           sessions.add(session)
           session.onClose(() => sessions.delete(session))
