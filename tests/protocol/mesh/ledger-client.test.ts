@@ -279,7 +279,8 @@ describe('membership', () => {
 async function until(condition: () => boolean, stepMs: number = 0): Promise<void> {
   const deadline = process.hrtime.bigint() + 10_000_000_000n
   while (!condition()) {
-    if (process.hrtime.bigint() > deadline) throw new Error(`it never came to: ${String(condition)}`)
+    if (process.hrtime.bigint() > deadline)
+      throw new Error(`it never came to: ${String(condition)}`)
     if (stepMs > 0) await vi.advanceTimersByTimeAsync(stepMs)
     await new Promise((resolve) => setImmediate(resolve))
   }
