@@ -21,6 +21,11 @@ const ANNOUNCE_INTERVAL_MS = 15_000
 const LOOKUP_INTERVAL_MS = 30_000
 /** First hits taken per model and look-up. */
 const LOOKUP_LIMIT = 20
+/**
+ * The first of these turns are closer, ms, each wait twice the one before: a gateway and providers that start together
+ * know nobody yet, and what is said then is heard by few.
+ */
+const FIRST_INTERVAL_MS = 1_000
 /** Most peers remembered as tried, and for how long they are left alone, ms. */
 const TRIED_MAX = 10_000
 const TRIED_REST_MS = 60_000
@@ -140,22 +145,21 @@ class MeshDiscovery implements Discovery {
     return false
   }
 
-  /** Runs a task now and then every so often; its failures are logged and wait for the next turn. */
+  /** Runs a task now, soon again, and then every so often; its failures are logged and wait for the next turn. */
   #repeat(task: () => Promise<void>, intervalMs: number): void {
-    let isRunning = false
-    const turn = async (): Promise<void> => {
-      // A walk through the DHT may take longer than the interval; turns would pile up.
-      if (isRunning) return
-      isRunning = true
+    let timer: NodeJS.Timeout | undefined
+    // The next turn waits for this one: a walk through the DHT may take longer than the interval.
+    const turn = async (waitMs: number): Promise<void> => {
       try {
         await task()
       } catch (error) {
         this.#components.log.debug({ code: errorCodeOf(error) }, 'a discovery turn failed')
       }
-      isRunning = false
+      if (this.#stopping.signal.aborted) return
+      const nextMs = Math.min(intervalMs, waitMs * 2)
+      timer = setTimeout(() => void turn(nextMs), waitMs) // it handles its own errors
     }
-    void turn() // it handles its own errors
-    const timer = setInterval(() => void turn(), intervalMs)
-    this.#undo.push(() => clearInterval(timer))
+    void turn(Math.min(intervalMs, FIRST_INTERVAL_MS))
+    this.#undo.push(() => clearTimeout(timer))
   }
 }

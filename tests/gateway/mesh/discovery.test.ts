@@ -82,7 +82,7 @@ let discovery: Discovery
 let held: Uint8Array | undefined
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   host = new FakeHost()
   clock = testClock()
   directory = createDirectory({ clock })
@@ -133,14 +133,27 @@ function judge(bytes: Uint8Array): string {
 }
 
 describe('being found', () => {
-  it('provides the role and says where it is, at once and every 15 s, with a rising number', async () => {
+  it('provides the role and says where it is, with a rising number', async () => {
     discovery.start()
     discovery.start()
     expect(host.provided).toEqual([GATEWAY_RENDEZVOUS])
-    await vi.advanceTimersByTimeAsync(30_000)
+    await vi.advanceTimersByTimeAsync(1_000)
     const said = host.published.map((bytes) => gatewayAnnouncementCodec.decode(bytes))
-    expect(said.map(({ sequence }) => sequence)).toEqual([NOW + 1, NOW + 2, NOW + 3])
+    expect(said.map(({ sequence }) => sequence)).toEqual([NOW + 1, NOW + 2])
     expect(said[0]).toMatchObject({ sentAtMs: NOW, addresses: ['/ip4/127.0.0.1/tcp/1'] })
+  })
+
+  it('says it often at first, when few listen yet, and then every 15 s', async () => {
+    discovery.start()
+    const counts = [host.published.length]
+    for (let seconds = 0; seconds < 60; seconds += 1) {
+      await vi.advanceTimersByTimeAsync(1_000)
+      counts.push(host.published.length)
+    }
+    const saidAt = counts.flatMap((count, second) =>
+      count > (counts[second - 1] ?? 0) ? [second] : [],
+    )
+    expect(saidAt).toEqual([0, 1, 3, 7, 15, 30, 45, 60])
   })
 
   it('says nothing without a certificate', async () => {
@@ -201,8 +214,11 @@ describe('looking up', () => {
       modelRendezvous('other/model'),
     ])
     expect(met).toEqual([{ peerId: provider.peerId, addresses }])
-    await vi.advanceTimersByTimeAsync(30_000)
+    await vi.advanceTimersByTimeAsync(1_000)
     expect(host.lookUps.length).toBe(4)
+    await vi.advanceTimersByTimeAsync(600_000)
+    // After 1, 3, 7, 15 and 31 s, and every 30 s from then on.
+    expect(host.lookUps.length).toBe(2 * (1 + 5 + 19))
   })
 
   it('does not begin again while it still walks', async () => {
@@ -214,7 +230,7 @@ describe('looking up', () => {
     await vi.advanceTimersByTimeAsync(120_000)
     expect(host.lookUps.length).toBe(1)
     open()
-    await vi.advanceTimersByTimeAsync(30_000)
+    await vi.advanceTimersByTimeAsync(1_000)
     expect(host.lookUps.length).toBe(4)
   })
 })
