@@ -7,6 +7,7 @@
 export type BookAccountKind =
   | 'customer:paid'
   | 'customer:promo'
+  | 'customer:free'
   | 'provider:maturing'
   | 'provider:payable'
   | 'platform:settle'
@@ -24,6 +25,7 @@ export type AccountBound = 'covered' | 'free'
 export const ACCOUNT_BOUNDS: Readonly<Record<BookAccountKind, AccountBound>> = {
   'customer:paid': 'covered',
   'customer:promo': 'covered',
+  'customer:free': 'covered',
   'provider:maturing': 'covered',
   'provider:payable': 'covered',
   'platform:settle': 'covered',
@@ -51,6 +53,11 @@ export function promoAccount(accountId: string): string {
   return `customer:${accountId}:promo`
 }
 
+/** What is left of a customer's allowance of the day; spent first, and only on the free tier's models. */
+export function freeAccount(accountId: string): string {
+  return `customer:${accountId}:free`
+}
+
 /** What a provider has earned and that may still be clawed back. */
 export function maturingAccount(accountId: string): string {
   return `provider:${accountId}:maturing`
@@ -71,7 +78,14 @@ export function bookAccountKind(name: string): BookAccountKind | undefined {
 }
 
 /** Kinds of transfers that move money or, for `hold`, reserve it. */
-export type MoveKind = 'deposit' | 'grant' | 'hold' | 'earning' | 'fee'
+export type MoveKind =
+  | 'deposit'
+  | 'grant'
+  | 'allowance'
+  | 'allowance_expiry'
+  | 'hold'
+  | 'earning'
+  | 'fee'
 
 /** What one kind of move does. */
 export interface MoveRule {
@@ -85,9 +99,15 @@ export interface MoveRule {
 export const MOVE_RULES: Readonly<Record<MoveKind, MoveRule>> = {
   deposit: { phase: 'single', debit: ['clearing:payments'], credit: ['customer:paid'] },
   grant: { phase: 'single', debit: ['platform:promo_cost'], credit: ['customer:promo'] },
+  allowance: { phase: 'single', debit: ['platform:promo_cost'], credit: ['customer:free'] },
+  allowance_expiry: {
+    phase: 'single',
+    debit: ['customer:free'],
+    credit: ['platform:promo_cost'],
+  },
   hold: {
     phase: 'pending',
-    debit: ['customer:promo', 'customer:paid'],
+    debit: ['customer:free', 'customer:promo', 'customer:paid'],
     credit: ['platform:settle'],
   },
   earning: { phase: 'single', debit: ['platform:settle'], credit: ['provider:maturing'] },

@@ -14,6 +14,11 @@ const MONEY_FIELDS: ReadonlySet<string> = new Set([
   'inputNanoUsd',
   'cachedInputNanoUsd',
   'outputNanoUsd',
+  'dayNanoUsd',
+  'weekNanoUsd',
+  'monthNanoUsd',
+  'dailyNanoUsd',
+  'globalDailyNanoUsd',
 ])
 
 /**

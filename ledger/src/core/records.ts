@@ -1,17 +1,60 @@
-import type { FinishReason, MemberRole, NanoUsd, Usage } from '@lexora/protocol'
+import type { FinishReason, MemberRole, NanoUsd, PriceList, Usage } from '@lexora/protocol'
 
 /** Who an account belongs to. Developers spend, providers earn, operators run gateways and bootstrap peers. */
 export type AccountKind = 'developer' | 'provider' | 'operator'
 
-/** Somebody whom the ledger knows. Money sits in book accounts that carry this id. */
+/** Something that a person agreed to: which version of it, and when. */
+export interface Acceptance {
+  version: number
+  atMs: number
+}
+
+/** Somebody whom the ledger knows. Money sits in book accounts that carry this id. Nothing here names a person. */
 export interface Account {
   accountId: string
   kind: AccountKind
   label: string
-  state: 'active' | 'suspended'
-  /** Why it is suspended. */
+  /** `closed` is for good. */
+  state: 'active' | 'suspended' | 'closed'
+  /** Why it is suspended or closed. */
   reason?: string
+  /** When a suspension ends by itself, Unix ms; absent: when an operator resumes it. */
+  resumesAtMs?: number
   createdAtMs: number
+  /** When the owner proved the mail address; never for accounts that operators opened. */
+  verifiedAtMs?: number
+  /** That the owner is 18 or older; with `terms`, only where somebody signed up. */
+  adult?: Acceptance
+  /** The latest terms that the owner accepted. */
+  terms?: Acceptance
+  /** What the sign-up came from, as keyed hashes: they count accounts and say nothing else. */
+  signals?: string[]
+  /** An operator's word on the free tier; absent: the rules decide. */
+  freeTier?: 'allowed' | 'refused'
+  /** Most members that a provider's account may have; absent: no limit. */
+  nodesMax?: number
+}
+
+/** A version of the terms of service. Its text is published elsewhere; the hash says which text. */
+export interface TermsVersion {
+  version: number
+  /** Where people read it. */
+  url: string
+  /** SHA-256 of the text, lower-case hex. */
+  sha256: string
+}
+
+/** What a key may do. Absent: no limit beyond its account's balance. */
+export interface KeyLimits {
+  /** Most that is held and captured in a day, a week and a month (UTC). */
+  dayNanoUsd?: NanoUsd
+  weekNanoUsd?: NanoUsd
+  monthNanoUsd?: NanoUsd
+  /** The only models that it may use. */
+  models?: string[]
+  /** Kept here, enforced by gateways. */
+  requestsPerMinute?: number
+  tokensPerMinute?: number
 }
 
 /** An API key. The text itself is shown once and never stored. */
@@ -25,7 +68,43 @@ export interface ApiKey {
   last4: string
   name: string
   createdAtMs: number
+  /** Good until then, Unix ms. */
+  expiresAtMs?: number
+  limits?: KeyLimits
+  /** The first of the keys that this one continues: they share what its limits allow. */
+  spendsAs?: string
   revokedAtMs?: number
+}
+
+/** A single-use invitation to open a provider account. */
+export interface Invite {
+  inviteId: string
+  /** SHA-256 of the invite's text, lower-case hex. */
+  hash: string
+  createdAtMs: number
+  expiresAtMs: number
+  /** Most nodes that the account may enrol. */
+  nodesMax: number
+  /** The account that was opened with it. */
+  usedBy?: string
+}
+
+/** What an operator asked for. Written before it is done, so that nothing is done without it. */
+export interface Audit {
+  /** Who, e.g. `cli:ada` or the account id of an operator. */
+  actor: string
+  operation: string
+  /** What it was done to: an id. */
+  target?: string
+  reason: string
+  /** Set where this says that the command just before by the same actor was refused, with why. */
+  refused?: string
+}
+
+/** An {@link Audit} with its place in the journal. */
+export interface AuditRecord extends Audit {
+  seq: number
+  atMs: number
 }
 
 /** Roles that a token can be made for; the ledger itself is nobody's member. */
@@ -88,7 +167,7 @@ export interface Claim extends Delivery {
 /** One pending transfer of a hold. */
 export interface HoldPart {
   transferId: string
-  source: 'promo' | 'paid'
+  source: 'free' | 'promo' | 'paid'
   amount: NanoUsd
 }
 
@@ -123,3 +202,6 @@ export interface KeyUsage {
   completionTokens: number
   spentNanoUsd: NanoUsd
 }
+
+/** Prices that an operator prepares: a list without version and time. */
+export type PriceDraft = Pick<PriceList, 'feeBasisPoints' | 'models'>

@@ -1,8 +1,17 @@
 import { assert, type PriceList } from '@lexora/protocol'
+import {
+  allowanceExpiryId,
+  allowanceId,
+  countAllowance,
+  createFreeTier,
+  type FreeTierState,
+} from './allowance.ts'
 import { type Books, createBooks, enterTransfers } from './books.ts'
-import type { Change, Entry } from './entry.ts'
-import type { Account, ApiKey, Enrolment, Hold, KeyUsage, Member, Settlement } from './records.ts'
+import type { Change, Entry, PriceChange } from './entry.ts'
+import { createIdentity, enterIdentity, type IdentityState } from './identity.ts'
+import type { Hold, KeyUsage, PriceDraft, Settlement } from './records.ts'
 import type { Decision, Refusal } from './refusal.ts'
+import { NO_SPENDING, type Spending, withHeld, withSpent } from './spending.ts'
 
 /** Options of {@link createState}. */
 export interface StateOptions {
@@ -14,26 +23,21 @@ export interface StateOptions {
 }
 
 /** Everything the ledger knows: the fold of its journal. Changed by {@link enter} alone. */
-export interface LedgerState {
+export interface LedgerState extends IdentityState {
   readonly closedHoldsMax: number
   ledgerId: string
   nextSeq: number
   books: Books
-  accounts: Map<string, Account>
-  keys: Map<string, ApiKey>
-  /** Key hash to key id. */
-  keyIds: Map<string, string>
   keyUsage: Map<string, KeyUsage>
-  enrolments: Map<string, Enrolment>
-  /** Token hash to enrolment id. */
-  enrolmentIds: Map<string, string>
-  /** By peer id, the latest membership of each. */
-  members: Map<string, Member>
-  serialLast: number
-  /** Serials that are no longer good, with when that was. */
-  revokedSerials: Map<number, number>
+  /** By key, or by the first of keys that continue each other. */
+  spending: Map<string, Spending>
+  freeTier: FreeTierState
   /** Ascending versions. */
   prices: PriceList[]
+  /** Versions that were cancelled before their time came. */
+  pricesCancelled: Set<number>
+  /** None or one. */
+  priceDrafts: PriceDraft[]
   holds: Map<string, Hold>
   /** `gateway/requestId` to hold id. */
   holdIds: Map<string, string>
@@ -49,16 +53,13 @@ export function createState(options: StateOptions = {}): LedgerState {
     ledgerId: '',
     nextSeq: 0,
     books: createBooks(),
-    accounts: new Map(),
-    keys: new Map(),
-    keyIds: new Map(),
+    ...createIdentity(),
     keyUsage: new Map(),
-    enrolments: new Map(),
-    enrolmentIds: new Map(),
-    members: new Map(),
-    serialLast: 0,
-    revokedSerials: new Map(),
+    spending: new Map(),
+    freeTier: createFreeTier(),
     prices: [],
+    pricesCancelled: new Set(),
+    priceDrafts: [],
     holds: new Map(),
     holdIds: new Map(),
     openHolds: new Set(),
@@ -122,74 +123,61 @@ function enterRecord(state: LedgerState, change: Change, atMs: number): void {
       state.ledgerId = change.ledgerId
       return
     case 'prices':
-      assert((state.prices.at(-1)?.version ?? 0) < change.list.version, 'price versions rise')
-      state.prices.push(change.list)
+    case 'priceDraft':
+    case 'priceDraftDropped':
+    case 'pricesCancelled':
+      return enterPrices(state, change)
+    case 'freeTierPolicy':
+      state.freeTier.policies.push(change.policy)
       return
+    case 'allowance':
+      return enterAllowance(state, change)
     case 'hold':
     case 'claim':
     case 'holdClosed':
-      return enterHold(state, change)
+      return enterHold(state, change, atMs)
     default:
-      return enterIdentity(state, change, atMs)
+      return enterIdentity(state, change, { seq: state.nextSeq, atMs })
   }
 }
 
 type HoldChange = Extract<Change, { type: 'hold' | 'claim' | 'holdClosed' }>
-type IdentityChange = Exclude<
-  Change,
-  HoldChange | { type: 'transfers' } | { type: 'genesis' } | { type: 'prices' }
->
-
-function enterIdentity(state: LedgerState, change: IdentityChange, atMs: number): void {
+function enterPrices(state: LedgerState, change: PriceChange): void {
   switch (change.type) {
-    case 'account':
-      assert(!state.accounts.has(change.account.accountId), 'account ids are new')
-      state.accounts.set(change.account.accountId, change.account)
+    case 'prices':
+      assert((state.prices.at(-1)?.version ?? 0) < change.list.version, 'price versions rise')
+      state.prices.push(change.list)
       return
-    case 'accountState': {
-      const { reason: _, ...account } = existing(state.accounts, change.accountId)
-      const reason = change.reason === undefined ? {} : { reason: change.reason }
-      state.accounts.set(change.accountId, { ...account, state: change.state, ...reason })
+    case 'priceDraft':
+      state.priceDrafts[0] = change.draft
       return
-    }
-    case 'key':
-      assert(!state.keyIds.has(change.key.hash), 'key hashes are new')
-      state.keys.set(change.key.keyId, change.key)
-      state.keyIds.set(change.key.hash, change.key.keyId)
+    case 'priceDraftDropped':
+      state.priceDrafts.length = 0
       return
-    case 'keyRevoked':
-      state.keys.set(change.keyId, { ...existing(state.keys, change.keyId), revokedAtMs: atMs })
-      return
-    case 'enrolment':
-      state.enrolments.set(change.enrolment.enrolmentId, change.enrolment)
-      state.enrolmentIds.set(change.enrolment.hash, change.enrolment.enrolmentId)
-      return
-    case 'enrolled':
-      return enterMember(state, change)
-    case 'memberRevoked': {
-      const member = existing(state.members, change.peerId)
-      state.members.set(change.peerId, { ...member, revokedAtMs: atMs })
-      state.revokedSerials.set(member.serial, atMs)
-    }
+    case 'pricesCancelled':
+      state.pricesCancelled.add(change.version)
   }
 }
 
-function enterMember(state: LedgerState, change: Extract<Change, { type: 'enrolled' }>): void {
-  const enrolment = existing(state.enrolments, change.enrolmentId)
-  assert(enrolment.usedBy === undefined, 'an enrolment token is used once')
-  assert(change.member.serial > state.serialLast, 'serials rise')
-  state.enrolments.set(change.enrolmentId, { ...enrolment, usedBy: change.member.peerId })
-  state.members.set(change.member.peerId, change.member)
-  state.serialLast = change.member.serial
+function enterAllowance(state: LedgerState, change: Extract<Change, { type: 'allowance' }>): void {
+  const { accountId, day } = change
+  const before = state.freeTier.days.get(accountId)
+  assert(before === undefined || before < day, 'one allowance a day')
+  countAllowance(state.freeTier, change)
+  // The day guards against repeats, so the transfers are only needed in the journal.
+  state.books.transfers.delete(allowanceId(accountId, day))
+  state.books.transfers.delete(allowanceExpiryId(accountId, day))
 }
 
-function enterHold(state: LedgerState, change: HoldChange): void {
+function enterHold(state: LedgerState, change: HoldChange, atMs: number): void {
   if (change.type === 'hold') {
     const { hold } = change
     assert(!state.holds.has(hold.holdId), 'hold ids are new')
     state.holds.set(hold.holdId, hold)
     state.holdIds.set(requestKey(hold.gateway, hold.requestId), hold.holdId)
     state.openHolds.add(hold.holdId)
+    const { spendsAs, spending } = spendingOf(state, hold.keyId)
+    state.spending.set(spendsAs, withHeld(spending, hold.ceiling, atMs))
     return
   }
   const hold = existing(state.holds, change.holdId)
@@ -204,6 +192,9 @@ function enterHold(state: LedgerState, change: HoldChange): void {
   state.openHolds.delete(hold.holdId)
   state.closedHolds.add(hold.holdId)
   if (change.settlement !== undefined) countUsage(state, hold.keyId, change.settlement)
+  const { spendsAs, spending } = spendingOf(state, hold.keyId)
+  const spent = { ceiling: hold.ceiling, cost: change.settlement?.cost ?? 0n }
+  state.spending.set(spendsAs, withSpent(spending, spent, atMs))
   forgetTransfers(state, hold)
   forgetClosed(state)
 }
@@ -222,6 +213,15 @@ function countUsage(state: LedgerState, keyId: string, settlement: Settlement): 
 export function usageOf(state: LedgerState, keyId: string): KeyUsage {
   const none = { requests: 0, promptTokens: 0, completionTokens: 0, spentNanoUsd: 0n }
   return state.keyUsage.get(keyId) ?? none
+}
+
+/** What a key and those that it continues have spent, and under which name that is kept. */
+export function spendingOf(
+  state: LedgerState,
+  keyId: string,
+): { spendsAs: string; spending: Spending } {
+  const spendsAs = state.keys.get(keyId)?.spendsAs ?? keyId
+  return { spendsAs, spending: state.spending.get(spendsAs) ?? NO_SPENDING }
 }
 
 /** A closed hold guards itself against repeats, so its transfers are only needed in the journal. */

@@ -1,0 +1,198 @@
+import { assert } from '@lexora/protocol'
+import type { Change, IdentityChange } from './entry.ts'
+import type {
+  Account,
+  ApiKey,
+  AuditRecord,
+  Enrolment,
+  Invite,
+  Member,
+  TermsVersion,
+} from './records.ts'
+
+/** Most operator commands kept in memory for the list; all of them are in the journal. */
+const AUDITS_MAX = 10_000
+
+/** Who is known: accounts, keys, members, and what operators did. Part of the ledger's state. */
+export interface IdentityState {
+  accounts: Map<string, Account>
+  keys: Map<string, ApiKey>
+  /** Key hash to key id. */
+  keyIds: Map<string, string>
+  enrolments: Map<string, Enrolment>
+  /** Token hash to enrolment id. */
+  enrolmentIds: Map<string, string>
+  invites: Map<string, Invite>
+  /** Invite hash to invite id. */
+  inviteIds: Map<string, string>
+  /** By peer id, the latest membership of each. */
+  members: Map<string, Member>
+  serialLast: number
+  /** Serials that are no longer good, with when that was. */
+  revokedSerials: Map<number, number>
+  /** Every version of the terms, oldest first. */
+  terms: TermsVersion[]
+  /** Verified accounts by the signals of their sign-up, the earliest verified first. */
+  signalAccounts: Map<string, string[]>
+  /** The latest commands of operators, oldest first. */
+  audits: AuditRecord[]
+}
+
+/** Nobody is known. */
+export function createIdentity(): IdentityState {
+  return {
+    accounts: new Map(),
+    keys: new Map(),
+    keyIds: new Map(),
+    enrolments: new Map(),
+    enrolmentIds: new Map(),
+    invites: new Map(),
+    inviteIds: new Map(),
+    members: new Map(),
+    serialLast: 0,
+    revokedSerials: new Map(),
+    terms: [],
+    signalAccounts: new Map(),
+    audits: [],
+  }
+}
+
+/** Where an entry stands in the journal. */
+interface Place {
+  seq: number
+  atMs: number
+}
+
+/** Enters one change of who is known. Throws where it does not follow from those before it. */
+export function enterIdentity(state: IdentityState, change: IdentityChange, place: Place): void {
+  switch (change.type) {
+    case 'account':
+    case 'accountState':
+    case 'accountVerified':
+    case 'termsAccepted':
+    case 'freeTierWord':
+      return enterAccount(state, change, place)
+    case 'key':
+      assert(!state.keyIds.has(change.key.hash), 'key hashes are new')
+      state.keys.set(change.key.keyId, change.key)
+      state.keyIds.set(change.key.hash, change.key.keyId)
+      return
+    case 'keyChanged':
+      state.keys.set(change.key.keyId, change.key)
+      return
+    case 'keyRevoked': {
+      const key = existing(state.keys, change.keyId)
+      state.keys.set(change.keyId, { ...key, revokedAtMs: place.atMs })
+      return
+    }
+    case 'terms':
+      assert((state.terms.at(-1)?.version ?? 0) < change.terms.version, 'versions of terms rise')
+      state.terms.push(change.terms)
+      return
+    case 'audit':
+      state.audits.push({ ...change.audit, ...place })
+      if (state.audits.length > AUDITS_MAX) state.audits.shift()
+      return
+    default:
+      return enterMembership(state, change, place.atMs)
+  }
+}
+
+type AccountChange = Extract<
+  Change,
+  { type: 'account' | 'accountState' | 'accountVerified' | 'termsAccepted' | 'freeTierWord' }
+>
+type MembershipChange = Extract<
+  Change,
+  {
+    type: 'enrolment' | 'enrolled' | 'memberRevoked' | 'memberReissued' | 'invite' | 'inviteUsed'
+  }
+>
+
+function enterAccount(state: IdentityState, change: AccountChange, { atMs }: Place): void {
+  if (change.type === 'account') {
+    const { account } = change
+    assert(!state.accounts.has(account.accountId), 'account ids are new')
+    state.accounts.set(account.accountId, account)
+    return
+  }
+  const before = existing(state.accounts, change.accountId)
+  state.accounts.set(change.accountId, changedAccount(before, change, atMs))
+  if (change.type !== 'accountVerified' || before.verifiedAtMs !== undefined) return
+  for (const signal of before.signals ?? []) {
+    const sharers = state.signalAccounts.get(signal) ?? []
+    state.signalAccounts.set(signal, [...sharers, before.accountId])
+  }
+}
+
+function changedAccount(
+  before: Account,
+  change: Exclude<AccountChange, { type: 'account' }>,
+  atMs: number,
+): Account {
+  switch (change.type) {
+    case 'accountVerified':
+      return { ...before, verifiedAtMs: before.verifiedAtMs ?? atMs }
+    case 'termsAccepted':
+      return { ...before, terms: { version: change.version, atMs } }
+    case 'freeTierWord':
+      return { ...before, freeTier: change.word }
+    case 'accountState': {
+      const { reason: _, resumesAtMs: __, ...rest } = before
+      return {
+        ...rest,
+        state: change.state,
+        ...(change.reason === undefined ? {} : { reason: change.reason }),
+        ...(change.resumesAtMs === undefined ? {} : { resumesAtMs: change.resumesAtMs }),
+      }
+    }
+  }
+}
+
+function enterMembership(state: IdentityState, change: MembershipChange, atMs: number): void {
+  switch (change.type) {
+    case 'enrolment':
+      state.enrolments.set(change.enrolment.enrolmentId, change.enrolment)
+      state.enrolmentIds.set(change.enrolment.hash, change.enrolment.enrolmentId)
+      return
+    case 'enrolled': {
+      const enrolment = existing(state.enrolments, change.enrolmentId)
+      assert(enrolment.usedBy === undefined, 'an enrolment token is used once')
+      assert(change.member.serial > state.serialLast, 'serials rise')
+      const usedBy = change.member.peerId
+      state.enrolments.set(change.enrolmentId, { ...enrolment, usedBy })
+      state.members.set(usedBy, change.member)
+      state.serialLast = change.member.serial
+      return
+    }
+    case 'memberRevoked': {
+      const member = existing(state.members, change.peerId)
+      state.members.set(change.peerId, { ...member, revokedAtMs: atMs })
+      state.revokedSerials.set(member.serial, atMs)
+      return
+    }
+    case 'memberReissued': {
+      const member = existing(state.members, change.peerId)
+      assert(change.serial > state.serialLast, 'serials rise')
+      state.members.set(change.peerId, { ...member, serial: change.serial })
+      state.revokedSerials.set(member.serial, atMs)
+      state.serialLast = change.serial
+      return
+    }
+    case 'invite':
+      state.invites.set(change.invite.inviteId, change.invite)
+      state.inviteIds.set(change.invite.hash, change.invite.inviteId)
+      return
+    case 'inviteUsed': {
+      const invite = existing(state.invites, change.inviteId)
+      assert(invite.usedBy === undefined, 'an invite is used once')
+      state.invites.set(change.inviteId, { ...invite, usedBy: change.accountId })
+    }
+  }
+}
+
+function existing<V>(map: ReadonlyMap<string, V>, id: string): V {
+  const value = map.get(id)
+  assert(value !== undefined, `${id} was entered before`)
+  return value
+}
