@@ -4,13 +4,15 @@ import { LexoraError } from '@lexora/protocol'
 import { z } from 'zod'
 import { genesisChunk } from './genesis.ts'
 import { entriesOf, journalDamaged } from './store/chunk.ts'
-import { initLevelStore, openLevelStore } from './store/level-store.ts'
+import { initLevelStore, type LevelStoreOptions, openLevelStore } from './store/level-store.ts'
 import type { Store } from './store/store.ts'
 
 /** Where a ledger keeps its things. */
 export interface LedgerHome {
   directory: string
   journal: string
+  /** Copies of the state; everything in them can be made again from the journal. */
+  snapshots: string
   /** Says that there is a ledger here and which one, so that an empty journal is never taken for a new one. */
   marker: string
   adminSocket: string
@@ -25,6 +27,7 @@ export function ledgerHome(directory: string): LedgerHome {
   return {
     directory,
     journal: join(directory, 'journal'),
+    snapshots: join(directory, 'snapshots'),
     marker: join(directory, 'ledger.json'),
     adminSocket: join(directory, 'admin.sock'),
     key: join(directory, 'peer.key'),
@@ -60,14 +63,14 @@ export async function initHome(
  * Opens the journal of a folder. Throws `not_found` where no ledger was made here, `conflict` where another process
  * has it open, and `journalDamaged`, also for the journal of another ledger.
  */
-export async function openHome(home: LedgerHome): Promise<Store> {
+export async function openHome(home: LedgerHome, options: LevelStoreOptions = {}): Promise<Store> {
   const ledgerId = await readMarker(home)
   if (ledgerId === undefined) {
     throw new LexoraError('not_found', 'there is no ledger in this folder', {
       facts: { home: home.directory, noLedger: true },
     })
   }
-  const store = await openLevelStore(home.journal).catch((error: unknown) => {
+  const store = await openLevelStore(home.journal, options).catch((error: unknown) => {
     const isGone = error instanceof LexoraError && error.code === 'not_found'
     throw isGone ? journalDamaged(0, 'its folder is gone', error) : error
   })

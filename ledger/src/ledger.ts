@@ -6,6 +6,7 @@ import { createAdminServer } from './admin/admin-server.ts'
 import { plain, runOperation, VERIFY_OPTIONS } from './admin/operations.ts'
 import { initHome, type LedgerHome, openHome } from './home.ts'
 import { createLedgerService, type LedgerService } from './service.ts'
+import { createSnapshotShelf } from './store/snapshot-shelf.ts'
 import type { Store } from './store/store.ts'
 import { verifyBooks } from './verify.ts'
 
@@ -58,7 +59,10 @@ export async function startLedger(
 ): Promise<Ledger> {
   const { home, log } = components
   const { listen, announce } = options
-  const service = await openService(home, await openHome(home), { log, ...options })
+  const service = await openService(home, await openHome(home, { check: 'ends' }), {
+    log,
+    ...options,
+  })
   const { createMeshEdge } = await import('./rpc/mesh-edge.ts')
   const mesh = createMeshEdge({ service, log, clock }, { keyFile: home.key, listen, announce })
   // Everything that talks to the outside, in the order of starting.
@@ -117,7 +121,7 @@ export async function operate(
   const running = await connectAdmin(home.adminSocket)
   if (running !== undefined) return running.ask(operation, input)
   const onFatal = (error: unknown): void => log.error({ err: error }, 'the journal failed')
-  const service = await openService(home, await openHome(home), { log, onFatal })
+  const service = await openService(home, await openHome(home, { check: 'ends' }), { log, onFatal })
   try {
     return await runOperation(service, operation, input)
   } finally {
@@ -151,7 +155,8 @@ async function openService(
     return bavail * bsize
   }
   try {
-    const parts = { store, clock, random, freeDiskBytes, log }
+    const snapshots = createSnapshotShelf(home.snapshots)
+    const parts = { store, snapshots, clock, random, freeDiskBytes, log }
     const options = leaseMs === undefined ? { onFatal } : { onFatal, leaseMs }
     return await createLedgerService(parts, options)
   } catch (error) {

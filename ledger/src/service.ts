@@ -8,6 +8,8 @@ import { createPriceDesk, type PriceDesk } from './billing/price-desk.ts'
 import { createState, type LedgerState, replay, type StateOptions } from './core/state.ts'
 import type { Desk } from './desk.ts'
 import { entriesOf, type Head, journalDamaged } from './store/chunk.ts'
+import type { RestoredState, SnapshotShelf } from './store/snapshot-shelf.ts'
+import { createSnapshotter, type Snapshotter, stateKind } from './store/snapshotter.ts'
 import type { Store } from './store/store.ts'
 import { createWriter } from './store/writer.ts'
 import { type BooksReport, type VerifyOptions, verifyBooks } from './verify.ts'
@@ -29,10 +31,14 @@ export interface LedgerServiceComponents {
   /** Free bytes where the journal lies. Throwing counts as none. */
   freeDiskBytes: () => number
   log: Desk['log']
+  /** Where snapshots of the state are kept. Absent: every start replays the whole journal. */
+  snapshots?: SnapshotShelf
 }
 
 /** Options of {@link createLedgerService}. */
 export interface LedgerServiceOptions extends StateOptions {
+  /** See {@link SnapshotterOptions.everyEntries}. */
+  snapshotEveryEntries?: number
   /** How long a hold lives unrenewed. Default 60,000 ms. */
   leaseMs?: number
   /** Most commands that wait for the disk. Default 50,000. */
@@ -60,7 +66,7 @@ export interface LedgerService
 }
 
 /**
- * Replays the journal and opens for business. Throws `journalDamaged` and, for entries that do not follow from each
+ * Reads the newest snapshot, replays the journal from there and opens for business. Throws `journalDamaged` and, for entries that do not follow from each
  * other, an assertion: both mean that the books cannot be trusted.
  */
 export async function createLedgerService(
@@ -68,8 +74,20 @@ export async function createLedgerService(
   options: LedgerServiceOptions = {},
 ): Promise<LedgerService> {
   const { store, clock, random, log } = components
-  const state = await replayAll(store, createState(options))
-  const writer = createWriter({ store, state, clock }, options)
+  const opened = await openState(components, options)
+  const { state } = opened
+  const snapshotter = snapshotterOf(components, opened, options)
+  const writer = createWriter(
+    { store, state, clock },
+    {
+      ...options,
+      onDurable: (head) => snapshotter?.onDurable(head),
+      onFatal(error) {
+        snapshotter?.abandon()
+        options.onFatal?.(error)
+      },
+    },
+  )
   const isStorageLow = watchDisk(components)
   const desk: Desk = { writer, state, clock, random, isStorageLow, log }
   const { announce, ...revocations } = createRevocations(state)
@@ -86,17 +104,71 @@ export async function createLedgerService(
     verify: (verifyOptions) => verifyBooks(store, verifyOptions),
     async stop() {
       await writer.stop()
+      await snapshotter?.finish(store.head())
       await store.close()
     },
   }
 }
 
-async function replayAll(store: Store, state: LedgerState): Promise<LedgerState> {
-  for await (const chunk of store.readFrom(0)) {
+interface OpenedState {
+  state: LedgerState
+  snapshot: RestoredState | undefined
+}
+
+async function openState(
+  { store, snapshots, log }: LedgerServiceComponents,
+  options: LedgerServiceOptions,
+): Promise<OpenedState> {
+  const startMs = performance.now()
+  const snapshot = await snapshots?.restore(stateKind(), () => createState(options))
+  const readMs = Math.round(performance.now() - startMs)
+  const state = snapshot?.state ?? createState(options)
+  if (snapshot === undefined) await replayFrom(store, 0, state)
+  else await replayAfter(store, snapshot)
+  if (state.ledgerId === '') throw journalDamaged(0, 'it does not begin with its genesis')
+  const replayMs = Math.round(performance.now() - startMs) - readMs
+  const replayed = state.nextSeq - (snapshot?.head.nextSeq ?? 0)
+  log.info({ snapshotSeq: snapshot?.head.nextSeq, readMs, replayed, replayMs }, 'state is read')
+  return { state, snapshot }
+}
+
+async function replayFrom(store: Store, seq: number, state: LedgerState): Promise<void> {
+  for await (const chunk of store.readFrom(seq)) {
     for (const entry of entriesOf(chunk)) replay(state, entry)
   }
-  if (state.ledgerId === '') throw journalDamaged(0, 'it does not begin with its genesis')
-  return state
+}
+
+/** A whole snapshot whose head is not in the journal means that the journal has lost what was acknowledged. */
+async function replayAfter(store: Store, { state, head }: RestoredState): Promise<void> {
+  const { nextSeq, hash } = head
+  if (nextSeq > store.head().nextSeq) {
+    throw journalDamaged(
+      store.head().nextSeq,
+      `it ends before the snapshot of entry ${nextSeq - 1}`,
+    )
+  }
+  for await (const chunk of store.readFrom(nextSeq - 1)) {
+    const isLast = chunk.firstSeq < nextSeq
+    if (!isLast) for (const entry of entriesOf(chunk)) replay(state, entry)
+    else if (chunk.hash !== hash || chunk.firstSeq + chunk.count !== nextSeq) {
+      throw journalDamaged(chunk.firstSeq, 'it is not the one that the snapshot was taken of')
+    }
+  }
+}
+
+function snapshotterOf(
+  { snapshots: shelf, log }: LedgerServiceComponents,
+  { state, snapshot: opened }: OpenedState,
+  { snapshotEveryEntries: everyEntries }: LedgerServiceOptions,
+): Snapshotter | undefined {
+  if (shelf === undefined) return undefined
+  return createSnapshotter(
+    { shelf, state, log },
+    {
+      ...(opened === undefined ? {} : { opened }),
+      ...(everyEntries === undefined ? {} : { everyEntries }),
+    },
+  )
 }
 
 /** Looks at the disk at most once a second. */

@@ -8,6 +8,7 @@ import {
   type LedgerServiceOptions,
 } from '../../ledger/src/service.ts'
 import { createMemoryStore } from '../../ledger/src/store/memory-store.ts'
+import type { SnapshotShelf } from '../../ledger/src/store/snapshot-shelf.ts'
 import type { Store } from '../../ledger/src/store/store.ts'
 
 export const GATEWAY = 'gateway-one'
@@ -57,18 +58,21 @@ export function requestId(number: number): Uint8Array {
 /** What {@link openLedger} may vary. */
 export interface FixtureOptions extends LedgerServiceOptions {
   store?: Store
+  snapshots?: SnapshotShelf
   freeDiskBytes?: () => number
 }
 
 /** A ledger over a store (its own memory store by default) that has at least its genesis entry. */
 export async function openLedger(options: FixtureOptions = {}) {
-  const { store = createMemoryStore(), freeDiskBytes = () => 1024 ** 4, ...rest } = options
+  const { store = createMemoryStore(), snapshots, ...others } = options
+  const { freeDiskBytes = () => 1024 ** 4, ...rest } = others
   const clock: TestClock = { nowMs: 1_800_000_000_000 }
   const random = countingRandom()
   if (store.head().nextSeq === 0) {
     await store.append(genesisChunk({ clock: () => clock.nowMs, random }))
   }
-  const components = { store, clock: () => clock.nowMs, random, freeDiskBytes, log: SILENT }
+  const parts = { store, clock: () => clock.nowMs, random, freeDiskBytes, log: SILENT }
+  const components = snapshots === undefined ? parts : { ...parts, snapshots }
   const service = await createLedgerService(components, rest)
   return { service, clock, store }
 }

@@ -1,4 +1,5 @@
 import type { NanoUsd } from '@lexora/protocol'
+import { Table } from './table.ts'
 
 /** What the platform gives away each day. */
 export interface FreeTierPolicy {
@@ -25,7 +26,7 @@ export interface FreeTierState {
 
 /** Nothing given. */
 export function createFreeTier(): FreeTierState {
-  return { policies: [], day: 0, given: 0n, days: new Map() }
+  return { policies: [], day: 0, given: 0n, days: new Table() }
 }
 
 /** Counts an allowance. */

@@ -8,6 +8,7 @@ import {
   SETTLE_ACCOUNT,
 } from './chart.ts'
 import type { Refusal } from './refusal.ts'
+import { Table } from './table.ts'
 
 /** The four totals of one account, in nano-USD. They only ever grow, but for the pending ones. */
 export interface Totals {
@@ -59,7 +60,7 @@ export interface Books {
 
 /** Empty books. */
 export function createBooks(): Books {
-  return { accounts: new Map(), transfers: new Map() }
+  return { accounts: new Table(), transfers: new Table() }
 }
 
 const ZERO: Readonly<Totals> = {

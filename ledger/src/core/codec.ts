@@ -1,5 +1,6 @@
 import { assert } from '@lexora/protocol'
 import type { Change, Entry } from './entry.ts'
+import { toJson } from './json.ts'
 
 /**
  * Fields that hold money, at any depth. They are written as decimal strings and read back as bigints; every other
@@ -28,10 +29,7 @@ const MONEY_FIELDS: ReadonlySet<string> = new Set([
  */
 export function encodeEntries(entries: readonly Entry[]): Uint8Array {
   const rows = entries.map((entry) => [entry.atMs, entry.changes])
-  const json = JSON.stringify(rows, (_, value: unknown) =>
-    typeof value === 'bigint' ? value.toString() : value,
-  )
-  return new TextEncoder().encode(json)
+  return new TextEncoder().encode(toJson(rows))
 }
 
 /** Decodes what {@link encodeEntries} wrote. Throws where it is not that. */

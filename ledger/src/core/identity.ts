@@ -9,6 +9,7 @@ import type {
   Member,
   TermsVersion,
 } from './records.ts'
+import { Table } from './table.ts'
 
 /** Most operator commands kept in memory for the list; all of them are in the journal. */
 const AUDITS_MAX = 10_000
@@ -41,18 +42,18 @@ export interface IdentityState {
 /** Nobody is known. */
 export function createIdentity(): IdentityState {
   return {
-    accounts: new Map(),
-    keys: new Map(),
-    keyIds: new Map(),
-    enrolments: new Map(),
-    enrolmentIds: new Map(),
-    invites: new Map(),
-    inviteIds: new Map(),
-    members: new Map(),
+    accounts: new Table(),
+    keys: new Table(),
+    keyIds: new Table(),
+    enrolments: new Table(),
+    enrolmentIds: new Table(),
+    invites: new Table(),
+    inviteIds: new Table(),
+    members: new Table(),
     serialLast: 0,
     revokedSerials: new Map(),
     terms: [],
-    signalAccounts: new Map(),
+    signalAccounts: new Table(),
     audits: [],
   }
 }

@@ -12,6 +12,7 @@ import { createIdentity, enterIdentity, type IdentityState } from './identity.ts
 import type { Hold, KeyUsage, PriceDraft, Settlement } from './records.ts'
 import type { Decision, Refusal } from './refusal.ts'
 import { NO_SPENDING, type Spending, withHeld, withSpent } from './spending.ts'
+import { Table } from './table.ts'
 
 /** Options of {@link createState}. */
 export interface StateOptions {
@@ -22,7 +23,16 @@ export interface StateOptions {
   closedHoldsMax?: number
 }
 
-/** Everything the ledger knows: the fold of its journal. Changed by {@link enter} alone. */
+/**
+ * Raise it with every change after which the same entries fold to another state: snapshots of another format are put
+ * aside and the journal is replayed. New and renamed fields are noticed without it.
+ */
+export const STATE_FORMAT = 1
+
+/**
+ * Everything the ledger knows: the fold of its journal. Changed by {@link enter} alone. Records are replaced and never
+ * changed in place, and what grows with the number of customers is a Table: snapshots are taken while the ledger works.
+ */
 export interface LedgerState extends IdentityState {
   readonly closedHoldsMax: number
   ledgerId: string
@@ -54,14 +64,14 @@ export function createState(options: StateOptions = {}): LedgerState {
     nextSeq: 0,
     books: createBooks(),
     ...createIdentity(),
-    keyUsage: new Map(),
-    spending: new Map(),
+    keyUsage: new Table(),
+    spending: new Table(),
     freeTier: createFreeTier(),
     prices: [],
     pricesCancelled: new Set(),
     priceDrafts: [],
-    holds: new Map(),
-    holdIds: new Map(),
+    holds: new Table(),
+    holdIds: new Table(),
     openHolds: new Set(),
     closedHolds: new Set(),
   }

@@ -2,7 +2,7 @@ import { LexoraError } from '@lexora/protocol'
 import type { Entry } from '../core/entry.ts'
 import type { Refusal } from '../core/refusal.ts'
 import { apply, type LedgerState, type Outcome, type Rule } from '../core/state.ts'
-import { sealChunk } from './chunk.ts'
+import { type Head, sealChunk } from './chunk.ts'
 import type { Store } from './store.ts'
 
 /** What a {@link Writer} works on. */
@@ -20,6 +20,8 @@ export interface WriterOptions {
   queueLengthMax?: number
   /** Most commands of one group. Default 2,000: about 2 MB, a few ms of work between two event-loop turns. */
   groupLengthMax?: number
+  /** Called after every written group, when the state is exactly what is durable. Must not throw and must be quick. */
+  onDurable?: (head: Head) => void
   /** Called once, at the first failed write or broken invariant. The process must end: see {@link createWriter}. */
   onFatal?: (error: unknown) => void
 }
@@ -52,7 +54,7 @@ interface Job {
  */
 export function createWriter(components: WriterComponents, options: WriterOptions = {}): Writer {
   const { store, state, clock } = components
-  const { queueLengthMax = 50_000, groupLengthMax = 2_000, onFatal } = options
+  const { queueLengthMax = 50_000, groupLengthMax = 2_000, onFatal, onDurable } = options
   let queue: Job[] = []
   let isFatal = false
   let isStopped = false
@@ -80,7 +82,10 @@ export function createWriter(components: WriterComponents, options: WriterOption
       const entry = job.run(nowMs)
       if (entry !== undefined) entries.push(entry)
     }
-    if (entries.length > 0) await store.append(sealChunk(store.head(), entries))
+    if (entries.length > 0) {
+      await store.append(sealChunk(store.head(), entries))
+      onDurable?.(store.head())
+    }
     for (const job of group) job.answer()
   }
 
