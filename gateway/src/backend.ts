@@ -31,8 +31,8 @@ export function createBackend(components: BackendComponents): GatewayBackend {
       // Two ways to leave, one signal: AbortSignal.any() keeps its sources alive on Node 20.
       if (signal.aborted) left.abort()
       signal.addEventListener('abort', () => left.abort(), { once: true })
-      const { apiKeyHash: keyHash, request: chat, requestId } = call
-      const ended = dispatcher.run({ keyHash, chat, requestId }, left.signal, queue.push)
+      const { apiKeyHash: keyHash, request: chat, requestId, stream } = call
+      const ended = dispatcher.run({ keyHash, chat, requestId, stream }, left.signal, queue.push)
       ended.then(
         () => queue.end(),
         (error: Error) => queue.end(error),

@@ -51,6 +51,8 @@ export interface DispatchRequest {
   chat: ChatRequest
   /** The request's name in logs. */
   requestId: string
+  /** Whether the client reads tokens as they come. Of an answer that it gets whole, a part is nothing. */
+  stream: boolean
 }
 
 /** Takes requests from hold to settlement. */
@@ -58,8 +60,8 @@ export interface Dispatcher {
   /**
    * Runs one request to its end, whatever happens to the client: authorise, route, stream, settle. Events go to `emit`
    * in order. When `signal` aborts the provider is told to stop and what was delivered is settled.
-   * Rejects with the LexoraError that the client must see; it resolves only after a believed terminal frame or after
-   * the client went away.
+   * Rejects with the LexoraError that the client must see, `cancelled` where it has gone; resolves only after a believed
+   * terminal frame.
    */
   run(
     request: DispatchRequest,
@@ -83,6 +85,7 @@ interface Running {
   signal: AbortSignal
   emit: (event: DispatchEvent) => void
   log: Logger
+  stream: boolean
 }
 
 /** Makes a dispatcher. */
@@ -124,7 +127,7 @@ class RequestDispatcher implements Dispatcher {
   }
 
   async #run(
-    { keyHash, chat, requestId }: DispatchRequest,
+    { keyHash, chat, requestId, stream }: DispatchRequest,
     client: Pick<Running, 'signal' | 'emit'>,
   ): Promise<void> {
     const { ledger, leases, directory } = this.#components
@@ -146,7 +149,7 @@ class RequestDispatcher implements Dispatcher {
     try {
       const { request, delivery } = await this.#deliver(
         () => prepareRequest(bounded, id, authorised),
-        { log, ...client },
+        { log, stream, ...client },
       ).catch((error: unknown) => {
         releaseHold(ledger, holdId, log)
         throw error
@@ -181,7 +184,7 @@ class RequestDispatcher implements Dispatcher {
       if (!(outcome instanceof LexoraError)) return outcome
       last = outcome
       if (blameOf(last.code) === 'client') throw last
-      log.info({ peer: peerId, code: last.code }, 'attempt failed before the first token')
+      log.info({ peer: peerId, code: last.code }, 'attempt delivered nothing')
     }
     throw noneLeft(request.model, last)
   }
@@ -211,7 +214,7 @@ class RequestDispatcher implements Dispatcher {
     }
     const observation = directory.observation(peerId, model)
     const release = directory.debit(peerId, model)
-    const seen = await stream(
+    const seen = await receive(
       provider,
       attemptRequest(running.request, signer.peerId, offer),
       running,
@@ -219,11 +222,9 @@ class RequestDispatcher implements Dispatcher {
     release()
     const result = withoutExcuse(seen.result, running.request, offer)
     if (!running.signal.aborted) this.#judge(observation, { ...seen, result })
-    const { terminal, error, usage } = result
-    if (terminal === undefined && usage.completionTokens === 0) {
-      return error ?? new LexoraError('internal', 'an attempt ended without a reason')
-    }
-    return { provider: peerId, modelSha256: offer.fileSha256, result }
+    return (
+      undelivered(result, running) ?? { provider: peerId, modelSha256: offer.fileSha256, result }
+    )
   }
 
   /** Learns from an attempt. */
@@ -256,13 +257,26 @@ function withoutExcuse(
   return { ...result, error }
 }
 
+/**
+ * Why an attempt gave the client nothing, if so: then another provider may be asked. An answer that the client gets
+ * whole is delivered at its end and not before, so a part of one is lost like a refusal, and nobody pays for it.
+ */
+function undelivered(
+  { terminal, error, usage }: AttemptResult,
+  { stream }: Pick<Running, 'stream'>,
+): LexoraError | undefined {
+  if (terminal !== undefined && terminal.finishReason !== 'failed') return undefined
+  if (usage.completionTokens > 0) return stream ? undefined : brokenOff(error)
+  return error ?? new LexoraError('internal', 'an attempt ended without a reason')
+}
+
 /** Whose doing a failed attempt was. A refusal after the first token is none: then the provider broke its word. */
 function blameFor({ error, usage }: AttemptResult): Blame {
   return error === undefined || usage.completionTokens > 0 ? 'provider' : blameOf(error.code)
 }
 
 /** Runs an attempt and passes its tokens on; the client's leaving cancels it. */
-async function stream(
+async function receive(
   provider: Provider,
   request: Parameters<typeof attempt>[1],
   { signal, emit }: Running,
@@ -289,7 +303,7 @@ function finish(
   { signal, emit }: Pick<Running, 'signal' | 'emit'>,
   { terminal, error, usage }: AttemptResult,
 ): void {
-  if (signal.aborted) return
+  if (signal.aborted) throw clientGone()
   if (terminal === undefined) throw brokenOff(error)
   if (terminal.finishReason === 'failed') {
     throw new LexoraError(

@@ -13,7 +13,8 @@ export interface ChatCall {
 
 /**
  * What happens to a call, in this order: `accepted` once, `tokens` any number of times, `finished` once and last.
- * Retries on another provider before the first `tokens` stay inside the backend; a second `accepted` replaces the first.
+ * Retries on another provider stay inside the backend; a second `accepted` replaces the first and all that followed it.
+ * In a call that streams none comes after the first `tokens`.
  */
 export type ChatEvent =
   | { kind: 'accepted'; promptTokens: number; provider: string }

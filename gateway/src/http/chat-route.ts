@@ -103,6 +103,7 @@ function recorded({ record }: FastifyRequest, sink: AnswerSink): AnswerSink {
   return {
     accepted: (event) => {
       record.promptTokens = event.promptTokens
+      delivered = 0
       sink.accepted(event)
     },
     tokens: (event) => {
@@ -124,9 +125,11 @@ function recorded({ record }: FastifyRequest, sink: AnswerSink): AnswerSink {
 
 /** Collects the answer and sends it whole. It is as long as its hold allows, so it needs no cap of its own. */
 function wholeSink({ reply, head }: Exchange, settle: Settle): AnswerSink {
-  const texts: string[] = []
+  let texts: string[] = []
   return {
-    accepted: () => {},
+    accepted: () => {
+      texts = []
+    },
     tokens: (event) => {
       texts.push(event.text)
     },

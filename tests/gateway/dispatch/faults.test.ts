@@ -346,6 +346,57 @@ describe('a provider that lies on the way', () => {
   })
 })
 
+describe('an answer that the client gets whole', () => {
+  const lost = async (turn: Turn): Promise<Uint8Array> => {
+    turn.accept()
+    turn.tokens('half an')
+    await turns()
+    throw new LexoraError('internal', '')
+  }
+
+  it('is asked of another provider where one breaks off in the middle', async () => {
+    const { provider, run, ledger, settlements, directory } = await setting()
+    const first = await provider(lost)
+    const second = await provider(says('a', ' whole', ' answer'))
+    const { events, ended } = run({ stream: false })
+    expect(await ended).toBeUndefined()
+    expect(events.map(({ kind }) => kind)).toEqual([
+      'accepted',
+      'tokens',
+      'accepted',
+      'tokens',
+      'tokens',
+      'tokens',
+      'finished',
+    ])
+    await settlements.idle()
+    expect(ledger.settled.get('hold-1')?.receipt).toMatchObject({
+      provider: second.peerId,
+      usage: { completionTokens: 3 },
+    })
+    const rests = directory.candidates(MODEL).filter(({ restUntilMs }) => restUntilMs > 0)
+    expect(rests.map(({ peerId }) => peerId)).toEqual([first.peerId])
+  })
+
+  it.each([
+    ['breaks off', lost],
+    [
+      'says that its engine failed',
+      (turn: Turn) => {
+        turn.accept()
+        turn.tokens('half an')
+        return turn.end('failed')
+      },
+    ],
+  ])('costs nothing where nobody is left to ask when one %s', async (_how, script) => {
+    const { provider, run, ledger } = await setting()
+    await provider(script)
+    expect(await run({ stream: false }).ended).toMatchObject({ code: 'no_provider' })
+    expect(ledger.voided).toEqual(['hold-1'])
+    expect(ledger.settled.size).toBe(0)
+  })
+})
+
 describe('a client that goes away', () => {
   it('before it asked: the ledger is not bothered', async () => {
     const { provider, run, ledger } = await setting()
@@ -401,7 +452,7 @@ describe('a client that goes away', () => {
       signal: client.signal,
       onEvent: ({ kind }) => void (kind === 'tokens' && client.abort()),
     })
-    expect(await ended).toBeUndefined()
+    expect(await ended).toMatchObject({ code: 'cancelled' })
     expect(events.some(({ kind }) => kind === 'finished')).toBe(false)
     await settlements.idle()
     expect(ledger.settled.get('hold-1')).toMatchObject({
@@ -426,7 +477,7 @@ describe('a client that goes away', () => {
     await until(() => text() === 'a')
     client.abort()
     await vi.advanceTimersByTimeAsync(2_000)
-    expect(await ended).toBeUndefined()
+    expect(await ended).toMatchObject({ code: 'cancelled' })
     await until(() => ledger.settled.size === 1)
     expect(ledger.settled.get('hold-1')?.receipt).toMatchObject({
       finishReason: 'failed',

@@ -228,6 +228,8 @@ export interface Setting {
 
 export interface RunOptions {
   chat?: Partial<ChatRequest>
+  /** Default true. */
+  stream?: boolean
   signal?: AbortSignal
   onEvent?: (event: DispatchEvent) => void
 }
@@ -303,12 +305,13 @@ export async function setting(): Promise<Setting> {
       session.onClose(() => directory.remove(session))
       return provider
     },
-    run({ chat: changes, signal, onEvent }: RunOptions = {}) {
+    run({ chat: changes, stream = true, signal, onEvent }: RunOptions = {}) {
       const events: DispatchEvent[] = []
       const request = {
         keyHash: new Uint8Array(32),
         chat: chat(changes),
         requestId: 'req_test',
+        stream,
       }
       const ended = dispatcher
         .run(request, signal ?? new AbortController().signal, (event) => {

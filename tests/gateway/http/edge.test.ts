@@ -9,6 +9,7 @@ import {
   type Edge,
   type ErrorBody,
   failsAfter,
+  finished,
   KEY,
   LISTING,
   MESSAGES,
@@ -17,6 +18,7 @@ import {
   rawChat,
   rawRequest,
   startEdge,
+  tokens,
 } from './support.ts'
 
 const AUTH = { authorization: `Bearer ${KEY}` }
@@ -118,6 +120,23 @@ describe('what is refused before any route', () => {
     edge.app.server.closeAllConnections()
     expect(await running).toBe('cut')
     await closed
+  })
+})
+
+describe('a whole answer', () => {
+  it('has nothing of an attempt that was given up', async () => {
+    const edge = await startEdge()
+    edge.backend.script = async function* () {
+      yield accepted()
+      yield tokens('Hel')
+      yield accepted()
+      yield tokens('Hello world')
+      yield finished('stop')
+    }
+    const answer = (await (await postChat(edge)).json()) as {
+      choices: { message: { content: string } }[]
+    }
+    expect(answer.choices[0]?.message.content).toBe('Hello world')
   })
 })
 
