@@ -1,9 +1,9 @@
 import { quote } from '@lexora/protocol'
 import OpenAI from 'openai'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { createFakeEngine } from '../../node/src/engines/fake-engine.ts'
 import type { Daemon } from '../../scripts/mesh/daemon.ts'
 import { ask, type ChatTarget, type Running } from '../support/chat-client.ts'
+import { foretell, questionFor } from '../support/fake-answers.ts'
 import {
   type Developer,
   endAfterAll,
@@ -37,7 +37,7 @@ beforeAll(async () => {
     ledgerArgs: ['--lease', `${LEASE_MS / 1_000}s`],
   })
   measured.push(`mesh with the fake engine: ready in ${Math.round(mesh.startedInMs)} ms`)
-  longPrompt = await findLongPrompt()
+  longPrompt = await questionFor(mesh.model, 40, 50)
 }, START_MS)
 
 afterEach(async () => {
@@ -47,35 +47,9 @@ afterEach(async () => {
 
 endAfterAll(() => mesh)
 
-/** What the fake engine says, and after how many tokens how much of it. */
-async function foretell(content: string): Promise<{ tokens: number; text: string }[]> {
-  const engine = createFakeEngine({}, { modelId: mesh.model })
-  await engine.start()
-  const sampling = { temperature: 0, topP: 1, minP: 0, presencePenalty: 0, frequencyPenalty: 0 }
-  const messages = [{ role: 'user' as const, content }]
-  const request = { model: mesh.model, messages, sampling, maxTokens: 512, stop: [] }
-  const said = [{ tokens: 0, text: '' }]
-  for await (const event of engine.chat(request, { signal: new AbortController().signal })) {
-    const { tokens, text } = said.at(-1) ?? { tokens: 0, text: '' }
-    if (event.kind !== 'tokens') continue
-    said.push({ tokens: tokens + event.ids.length, text: text + event.text })
-  }
-  await engine.stop()
-  return said
-}
-
-async function findLongPrompt(): Promise<string> {
-  for (let index = 0; index < 1_000; index += 1) {
-    const prompt = `Tell me story number ${index}`
-    const length = (await foretell(prompt)).at(-1)?.tokens ?? 0
-    if (length >= 40 && length <= 50) return prompt
-  }
-  throw new Error('no prompt has a long answer')
-}
-
 /** The words of so many tokens. */
 async function wordsOf(content: string, tokens: number): Promise<string> {
-  const said = await foretell(content)
+  const said = await foretell(mesh.model, content)
   return said.find((each) => each.tokens === tokens)?.text ?? `no word ends at token ${tokens}`
 }
 
@@ -196,7 +170,7 @@ describe('providers', () => {
     for (const [index, { heard }] of asked.entries()) {
       const { isSuccess, text, usage, body } = await heard
       expect(isSuccess, `question ${index}: ${body}`).toBe(true)
-      const said = await foretell(texts[index] ?? '')
+      const said = await foretell(mesh.model, texts[index] ?? '')
       const whole = said.findLast(({ tokens }) => tokens <= 20)
       expect(text).toBe(whole?.text)
       expect(usage?.completion_tokens).toBe(whole?.tokens)
@@ -235,7 +209,7 @@ describe('providers', () => {
     expect(await mesh.balance(own.accountId)).toEqual({ held: 0n, available: DOLLAR - cost })
   })
 
-  it('killed in the middle: an answer that is not streamed is an error, and the SDK throws', {
+  it('killed in the middle, all of them: the SDK throws, and an answer that is not streamed costs nothing', {
     timeout: TEST_MS,
   }, async () => {
     const own = await mesh.developer(DOLLAR)
@@ -246,7 +220,11 @@ describe('providers', () => {
     })
     const messages = [{ role: 'user' as const, content: longPrompt }]
     const params = { model: mesh.model, messages, temperature: 0 }
-    const whole = client.chat.completions.create(params).catch((error: unknown) => error)
+    const other = await mesh.developer(DOLLAR)
+    const whole = client
+      .withOptions({ apiKey: other.apiKey })
+      .chat.completions.create(params)
+      .catch((error: unknown) => error)
     const stream = await client.chat.completions.create({ ...params, stream: true })
     let text = ''
     const read = (async () => {
@@ -254,11 +232,43 @@ describe('providers', () => {
     })().catch((error: unknown) => error)
     await until('the first words', () => text.split(' ').length > 3)
     await killProviders()
-    for (const error of [await whole, await read]) {
-      expect(error).toBeInstanceOf(OpenAI.APIError)
-      expect(error).toMatchObject({ code: 'provider_lost' })
+    const broken = await read
+    expect(broken).toBeInstanceOf(OpenAI.APIError)
+    expect(broken).toMatchObject({ code: 'provider_lost' })
+    const failed = await whole
+    expect(failed).toBeInstanceOf(OpenAI.InternalServerError)
+    expect(failed).toMatchObject({ status: 503, code: 'no_provider' })
+    await settled(other)
+    expect((await onlyHold(other)).state).toBe('voided')
+    expect(await mesh.balance(other.accountId)).toEqual({ held: 0n, available: DOLLAR })
+  })
+
+  it('killed in the middle of an answer that is not streamed: another gives the whole of it', {
+    timeout: TEST_MS,
+  }, async () => {
+    const own = await mesh.developer(DOLLAR)
+    const question = { model: mesh.model, content: longPrompt, max_tokens: 35 }
+    const victim = await preferredProvider(await mesh.developer(DOLLAR))
+    const asked = Array.from({ length: 4 }, () => ask(at(0, own), question))
+    const watched = ask(at(0, own), { ...question, stream: true })
+    await inTheMiddle(watched)
+    await victim.kill()
+    const said = await foretell(mesh.model, longPrompt)
+    const whole = said.findLast(({ tokens }) => tokens <= 35)
+    for (const { heard } of asked) {
+      const { isSuccess, text, usage, body } = await heard
+      expect(isSuccess, body).toBe(true)
+      expect(text).toBe(whole?.text)
+      expect(usage?.completion_tokens).toBe(whole?.tokens)
     }
-    expect(await whole).toMatchObject({ status: 502 })
+    await watched.heard
+    await settled(own)
+    const survivor = mesh.providers.find((provider) => provider !== victim)?.ready.peerId
+    const paid = (await mesh.holdsOf(own.keyId)).filter(
+      ({ settlement }) => settlement?.finishReason === 'length',
+    )
+    expect(paid.length).toBeGreaterThanOrEqual(asked.length)
+    for (const { settlement } of paid) expect(settlement?.provider).toBe(survivor)
   })
 
   it('killed and started again: go on with the same identity', { timeout: TEST_MS }, async () => {
@@ -302,7 +312,9 @@ describe('a gateway', () => {
     const said = await wordsOf(longPrompt, usage?.completionTokens ?? 0)
     expect(said.startsWith(heard.text)).toBe(true)
     // Far less than the whole: the engine stopped.
-    expect(said.length).toBeLessThan((await foretell(longPrompt)).at(-1)?.text.length ?? 0)
+    expect(said.length).toBeLessThan(
+      (await foretell(mesh.model, longPrompt)).at(-1)?.text.length ?? 0,
+    )
     expect(await mesh.balance(own.accountId)).toEqual({
       held: 0n,
       available: DOLLAR - (cost ?? 0n),
@@ -392,7 +404,7 @@ describe('the ledger', () => {
     const answers = await Promise.all(running.map(({ heard }) => heard))
     for (const { isSuccess, text } of answers) {
       expect(isSuccess).toBe(true)
-      expect(text).toBe((await foretell(longPrompt)).at(-1)?.text)
+      expect(text).toBe((await foretell(mesh.model, longPrompt)).at(-1)?.text)
     }
 
     const startMs = performance.now()
