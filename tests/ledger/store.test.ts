@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Level } from 'level'
@@ -126,6 +126,17 @@ describe('openLevelStore()', () => {
   it('finds an emptied database', async () => {
     await tamper((database) => database.clear())
     expect(isJournalDamaged(await openError())).toBe(true)
+  })
+
+  it('names what LevelDB itself cannot read', async () => {
+    await tamper((database) => database.compactRange(keyOf(0), keyOf(1_000)))
+    const [table = ''] = (await readdir(journal())).filter((file) => file.endsWith('.ldb'))
+    const bytes = await readFile(join(journal(), table))
+    // A block begins with the length of what is packed in it.
+    await writeFile(join(journal(), table), bytes.fill(0xff, 0, 8))
+    const error = await openError()
+    expect(isJournalDamaged(error)).toBe(true)
+    expect(error).toMatchObject({ cause: { code: 'LEVEL_CORRUPTION' } })
   })
 
   it('finds a database without its CURRENT file', async () => {

@@ -98,7 +98,7 @@ async function headOfEnds(database: Database): Promise<Head> {
     follow(EMPTY_HEAD, chunk)
     break
   }
-  for await (const [key, bytes] of database.iterator({ reverse: true, limit: 1 })) {
+  for await (const [key, bytes] of recordsOf(database, { reverse: true, limit: 1 })) {
     const seq = seqOf(key)
     const chunk = openChunk(bytes, seq)
     return follow({ nextSeq: seq, hash: chunk.prevHash }, chunk)
@@ -115,7 +115,7 @@ async function* chunksOf(
   // Chunks are read once and in order: fetch many at a time, and leave the cache to others.
   const reading = { highWaterMarkBytes: READ_AHEAD_BYTES, fillCache: false }
   const range = from === undefined ? reading : { ...reading, gte: from }
-  for await (const [key, bytes] of database.iterator(range)) {
+  for await (const [key, bytes] of recordsOf(database, range)) {
     const seq = seqOf(key)
     const chunk = openChunk(bytes, seq)
     if (chunk.firstSeq !== seq) throw journalDamaged(seq, 'a chunk lies in the place of another')
@@ -124,9 +124,24 @@ async function* chunksOf(
   }
 }
 
+/** Records as LevelDB has them. What it cannot read is damage, whether it says so or misses a file. */
+async function* recordsOf(
+  database: Database,
+  range: Parameters<Database['iterator']>[0],
+): AsyncGenerator<[Uint8Array, Uint8Array], void, undefined> {
+  try {
+    yield* database.iterator(range)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const isDamage = code === 'LEVEL_CORRUPTION' || code === 'LEVEL_IO_ERROR'
+    throw isDamage ? journalDamaged(0, 'LevelDB cannot read it', error) : error
+  }
+}
+
 /** The key of the chunk that holds an entry: the last one at or before it. */
 async function firstKey(database: Database, seq: number): Promise<Uint8Array> {
-  for await (const key of database.keys({ lte: keyOf(seq), reverse: true, limit: 1 })) return key
+  const before = { lte: keyOf(seq), reverse: true, limit: 1 }
+  for await (const [key] of recordsOf(database, before)) return key
   throw journalDamaged(seq, 'entries are missing')
 }
 
