@@ -3,12 +3,13 @@
  *
  *     npx tsx scripts/bench-ledger.ts [requests]
  */
-import { randomBytes } from 'node:crypto'
+
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hashSecret } from '../ledger/src/accounts/secret.ts'
 import { initHome, ledgerHome, openHome } from '../ledger/src/home.ts'
+import { createRandom } from '../ledger/src/random.ts'
 import { createLedgerService } from '../ledger/src/service.ts'
 
 const MODEL = 'bench'
@@ -18,7 +19,7 @@ const requests = Number(process.argv[2] ?? 20_000)
 
 const directory = await mkdtemp(join(tmpdir(), 'lexora-ledger-bench-'))
 const clock = (): number => Date.now()
-const random = (length: number): Uint8Array => randomBytes(length)
+const random = createRandom()
 const home = ledgerHome(directory)
 await initHome(home, { clock, random })
 const nothing = (): void => undefined
@@ -67,7 +68,7 @@ async function measure(clients: number, keyHash: Uint8Array): Promise<void> {
   const client = async (): Promise<void> => {
     while (left-- > 0) {
       const startMs = performance.now()
-      const order = { keyHash, requestId: randomBytes(16), gateway: GATEWAY, model: MODEL }
+      const order = { keyHash, requestId: random(16), gateway: GATEWAY, model: MODEL }
       const { holdId } = await service.authorise({ ...order, promptTokensMax: 100, maxTokens: 100 })
       holdsMs.push(performance.now() - startMs)
       const usage = { promptTokens: 50, cachedTokens: 0, completionTokens: 50 }

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { statfsSync } from 'node:fs'
 import type { Logger } from 'pino'
 import { connectAdmin } from './admin/admin-client.ts'
 import { createAdminServer } from './admin/admin-server.ts'
 import { plain, runOperation, VERIFY_OPTIONS } from './admin/operations.ts'
 import { initHome, type LedgerHome, openHome } from './home.ts'
+import { createRandom } from './random.ts'
 import { createLedgerService, type LedgerService } from './service.ts'
 import { createSnapshotShelf } from './store/snapshot-shelf.ts'
 import type { Store } from './store/store.ts'
@@ -47,7 +47,6 @@ interface Edge {
 }
 
 const clock = (): number => Date.now()
-const random = (length: number): Uint8Array => randomBytes(length)
 
 /**
  * Opens the ledger of a folder and starts it: journal, service, timer, then the edges. Throws what
@@ -105,7 +104,7 @@ export async function readLedgerId(home: LedgerHome): Promise<string> {
 
 /** Makes a new ledger in a folder, or leaves the one that is there alone. */
 export function initLedger(home: LedgerHome): Promise<{ ledgerId: string; created: boolean }> {
-  return initHome(home, { clock, random })
+  return initHome(home, { clock, random: createRandom() })
 }
 
 /**
@@ -156,6 +155,7 @@ async function openService(
   }
   try {
     const snapshots = createSnapshotShelf(home.snapshots)
+    const random = createRandom()
     const parts = { store, snapshots, clock, random, freeDiskBytes, log }
     const options = leaseMs === undefined ? { onFatal } : { onFatal, leaseMs }
     return await createLedgerService(parts, options)

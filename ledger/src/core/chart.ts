@@ -70,10 +70,13 @@ export function payableAccount(accountId: string): string {
 
 /** The kind of a named account, or undefined where the name fits no row of the chart. */
 export function bookAccountKind(name: string): BookAccountKind | undefined {
-  const parts = name.split(':')
-  const kind = parts.length === 3 ? `${parts[0]}:${parts[2]}` : name
-  const owned = kind.startsWith('customer:') || kind.startsWith('provider:')
-  if (owned !== (parts.length === 3) || parts.includes('')) return undefined
+  const first = name.indexOf(':')
+  const last = name.lastIndexOf(':')
+  const isOwned = first !== last
+  // Between the two colons is the owner, who has a name and no colon in it.
+  if (isOwned && (name.indexOf(':', first + 1) !== last || last === first + 1)) return undefined
+  const kind = isOwned ? name.slice(0, first) + name.slice(last) : name
+  if (isOwned !== (kind.startsWith('customer:') || kind.startsWith('provider:'))) return undefined
   return Object.hasOwn(ACCOUNT_BOUNDS, kind) ? (kind as BookAccountKind) : undefined
 }
 
