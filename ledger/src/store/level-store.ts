@@ -1,6 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { LexoraError } from '@lexora/protocol'
-import { Level } from 'level'
+import { type IteratorOptions, Level } from 'level'
 import { type Chunk, EMPTY_HEAD, follow, type Head, journalDamaged, openChunk } from './chunk.ts'
 import type { Store } from './store.ts'
 
@@ -127,7 +127,7 @@ async function* chunksOf(
 /** Records as LevelDB has them. What it cannot read is damage, whether it says so or misses a file. */
 async function* recordsOf(
   database: Database,
-  range: Parameters<Database['iterator']>[0],
+  range: IteratorOptions<Uint8Array, Uint8Array>,
 ): AsyncGenerator<[Uint8Array, Uint8Array], void, undefined> {
   try {
     yield* database.iterator(range)
