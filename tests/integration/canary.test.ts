@@ -88,7 +88,7 @@ describe('with a canary in it', () => {
       for (const stream of [false, true]) {
         const question = { model: mesh.model, content: `${STORY} ${prompt}`, stream }
         expect((await note(ask(target(index), question))).status).toBe(200)
-        const story = { ...question, content: STORY, max_tokens: 200 }
+        const story = { ...question, content: STORY, temperature: 1, max_tokens: 200 }
         expect((await note(ask(target(index), story))).isSuccess).toBe(true)
       }
     }
