@@ -2,6 +2,8 @@ import { type AccountDesk, createAccountDesk } from './accounts/account-desk.ts'
 import { createKeyDesk, type KeyDesk } from './accounts/key-desk.ts'
 import { createMemberDesk, type MemberDesk } from './accounts/member-desk.ts'
 import { createRevocations, type Revocations } from './accounts/revocations.ts'
+import { type AuditDesk, createAuditDesk } from './admin/audit-desk.ts'
+import { createFreeTierDesk, type FreeTierDesk } from './billing/free-tier-desk.ts'
 import { createHoldDesk, type HoldDesk } from './billing/hold-desk.ts'
 import { createLeases } from './billing/leases.ts'
 import { createPriceDesk, type PriceDesk } from './billing/price-desk.ts'
@@ -53,6 +55,8 @@ export interface LedgerService
     KeyDesk,
     MemberDesk,
     PriceDesk,
+    FreeTierDesk,
+    AuditDesk,
     HoldDesk,
     Revocations {
   /** Random id of this ledger, from its first entry. */
@@ -93,10 +97,12 @@ export async function createLedgerService(
   const { announce, ...revocations } = createRevocations(state)
   const leases = createLeases({ clock }, { leaseMs: options.leaseMs ?? LEASE_MS })
   return {
-    ...createAccountDesk(desk),
+    ...createAccountDesk(desk, announce),
     ...createKeyDesk(desk, announce),
     ...createMemberDesk(desk, announce),
     ...createPriceDesk(desk),
+    ...createFreeTierDesk(desk),
+    ...createAuditDesk(desk),
     ...createHoldDesk(desk, leases),
     ...revocations,
     ledgerId: () => state.ledgerId,

@@ -1,6 +1,12 @@
 import { findPrice, type NanoUsd, quote, splitCost, type Usage } from '@lexora/protocol'
 import { checkBooks, type Transfer, totalsOf } from './core/books.ts'
-import { FEES_ACCOUNT, maturingAccount, paidAccount, promoAccount } from './core/chart.ts'
+import {
+  FEES_ACCOUNT,
+  freeAccount,
+  maturingAccount,
+  paidAccount,
+  promoAccount,
+} from './core/chart.ts'
 import type { Change, Entry } from './core/entry.ts'
 import type { Hold, HoldState, Settlement } from './core/records.ts'
 import { pricesOf } from './core/rules/prices.ts'
@@ -32,6 +38,8 @@ export interface BooksReport {
   /** What customers have left, posted, and how much of it running requests hold. */
   customersPaid: NanoUsd
   customersPromo: NanoUsd
+  /** What is left of allowances. */
+  customersFree: NanoUsd
   customersHeld: NanoUsd
   /** What providers have earned. */
   providersMaturing: NanoUsd
@@ -85,6 +93,11 @@ function verifyEntry(state: LedgerState, entry: Entry, verification: Verificatio
         : closingFault(state, { hold, change, transfers }, verification)
     if (fault !== undefined) report.problems.push(`entry ${entry.seq}: ${fault}`)
   }
+  report.problems.push(
+    ...allowanceFaults(state, entry.changes, transfers).map(
+      (fault) => `entry ${entry.seq}: ${fault}`,
+    ),
+  )
   replay(state, entry)
   report.entries += 1
 }
@@ -168,15 +181,45 @@ function proofFault(
   }
 }
 
+/** Free credit comes by the policy in force alone: once a day for an account, and never beyond the day's total. */
+function allowanceFaults(
+  state: LedgerState,
+  changes: readonly Change[],
+  transfers: readonly Transfer[],
+): string[] {
+  const faults: string[] = []
+  const { policies, day, given } = state.freeTier
+  const policy = policies.at(-1)
+  let explained = 0n
+  for (const change of changes) {
+    if (change.type !== 'allowance') continue
+    const { accountId, amount } = change
+    const total = (change.day === day ? given : 0n) + amount
+    explained += amount
+    const isBounded =
+      policy !== undefined && amount <= policy.dailyNanoUsd && total <= policy.globalDailyNanoUsd
+    if (!isBounded) faults.push(`the allowance of ${accountId} is beyond the policy`)
+    if (credited(transfers, freeAccount(accountId)) !== amount) {
+      faults.push(`the allowance of ${accountId} is not what was credited`)
+    }
+  }
+  if (amountOf(transfers.filter((each) => each.kind === 'allowance')) !== explained) {
+    faults.push('an allowance was credited without being counted')
+  }
+  return faults
+}
+
 function addTotals(state: LedgerState, report: BooksReport): void {
   report.problems.push(...checkBooks(state.books))
   for (const { accountId } of state.accounts.values()) {
     const paid = totalsOf(state.books, paidAccount(accountId))
     const promo = totalsOf(state.books, promoAccount(accountId))
+    const free = totalsOf(state.books, freeAccount(accountId))
     const maturing = totalsOf(state.books, maturingAccount(accountId))
     report.customersPaid += paid.creditsPosted - paid.debitsPosted
     report.customersPromo += promo.creditsPosted - promo.debitsPosted
-    report.customersHeld += paid.debitsPending + promo.debitsPending
+    report.customersFree += free.creditsPosted - free.debitsPosted
+    report.customersHeld += paid.debitsPending + promo.debitsPending + free.debitsPending
     report.providersMaturing += maturing.creditsPosted - maturing.debitsPosted
   }
   let held = 0n
@@ -206,6 +249,7 @@ function emptyReport(head: Head): BooksReport {
     sumProviderShares: 0n,
     customersPaid: 0n,
     customersPromo: 0n,
+    customersFree: 0n,
     customersHeld: 0n,
     providersMaturing: 0n,
   }

@@ -16,10 +16,12 @@ export const ERROR_CODES = [
   'account_suspended',
   'not_a_member',
   'forbidden',
+  'model_not_allowed',
   'enrolment_refused',
   // money
   'insufficient_credit',
   'credit_reserved',
+  'key_limit_reached',
   'voucher_invalid',
   'hold_not_found',
   'hold_closed',

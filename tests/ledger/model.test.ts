@@ -284,7 +284,7 @@ function compare({ service, model, people, earnerId }: Bench): void {
     const paidNanoUsd = owner?.paid ?? 0n
     const heldNanoUsd = held.promo + held.paid
     const availableNanoUsd = promoNanoUsd + paidNanoUsd - heldNanoUsd
-    const balance = { promoNanoUsd, paidNanoUsd, heldNanoUsd, availableNanoUsd }
+    const balance = { freeNanoUsd: 0n, promoNanoUsd, paidNanoUsd, heldNanoUsd, availableNanoUsd }
     expect(service.balance(accountId)).toEqual(balance)
     expect(availableNanoUsd >= 0n).toBe(true)
   }

@@ -12,6 +12,7 @@ describe('accounts', () => {
     expect(account).toMatchObject({ kind: 'developer', label: 'ada', state: 'active' })
     expect(account.accountId).toMatch(/^acc_[0-9A-Za-z]{22}$/)
     expect(service.balance(account.accountId)).toEqual({
+      freeNanoUsd: 0n,
       promoNanoUsd: 0n,
       paidNanoUsd: 0n,
       heldNanoUsd: 0n,

@@ -43,7 +43,10 @@ const MESSAGES: Partial<Record<ErrorCode, Message>> = {
   unsupported_parameter: unfit,
   request_too_large: () => 'The request is too large for this network.',
   context_length_exceeded: contextMessage,
+  model_not_allowed: (_error, model) =>
+    `This API key may not use the model '${model}'. Use another key, or change the key's models.`,
   insufficient_credit: creditMessage,
+  key_limit_reached: limitMessage,
   credit_reserved: () =>
     'The credit is set aside for requests that are running now. Try again when one of them has ended.',
   ledger_unavailable: () =>
@@ -78,8 +81,37 @@ function creditMessage({ facts }: LexoraError): string {
     fits !== undefined && fits > 0
       ? ` With max_tokens of ${fits} or less it fits.`
       : ' Add credit to the account and try again.'
+  return head + sum + advice + freeTierMessage(facts['freeTier'])
+}
+
+const FREE_TIER: Readonly<Record<string, string>> = {
+  not_verified: ' Verify your mail address to get the daily free allowance.',
+  shared:
+    ' The daily free allowance is already used from this device or address; ask support to look at it.',
+  refused: ' The daily free allowance is not available for this account.',
+  exhausted: ' Today’s free allowance for everybody is used up; it comes back at midnight UTC.',
+}
+
+function freeTierMessage(fact: unknown): string {
+  return typeof fact === 'string' && Object.hasOwn(FREE_TIER, fact) ? (FREE_TIER[fact] ?? '') : ''
+}
+
+function limitMessage({ facts }: LexoraError): string {
+  const cost = amount(facts['costNanoUsd'])
+  const left = amount(facts['balanceNanoUsd'])
+  const fits = count(facts['maxTokensThatFit'])
+  const span = SPANS.find((each) => each === facts['limit'])
+  const head = `The API key's spend limit${span === undefined ? '' : ` of this ${span}`} is reached.`
+  const sum =
+    cost === undefined || left === undefined
+      ? ''
+      : ` This request may cost up to ${cost}; ${left} of the limit are left.`
+  const advice =
+    fits !== undefined && fits > 0 ? ` With max_tokens of ${fits} or less it fits.` : ''
   return head + sum + advice
 }
+
+const SPANS = ['day', 'week', 'month'] as const
 
 function amount(fact: unknown): string | undefined {
   return typeof fact === 'string' && /^-?\d{1,30}$/.test(fact) ? formatUsd(BigInt(fact)) : undefined

@@ -59,11 +59,13 @@ const RULES: Readonly<Record<ErrorCode, Rule>> = {
   api_key_expired: UNAUTHENTICATED,
   account_suspended: DENIED,
   forbidden: DENIED,
+  model_not_allowed: { ...DENIED, param: 'model' },
   not_a_member: INTERNAL,
   enrolment_refused: INTERNAL,
 
   // SDKs retry a 429 and not a 402; the first of these two is final, the second is over when a running request ends.
   insufficient_credit: { status: 402, type: 'insufficient_quota', shouldRetry: false },
+  key_limit_reached: { status: 402, type: 'insufficient_quota', shouldRetry: false },
   credit_reserved: {
     status: 402,
     type: 'insufficient_quota',

@@ -1,13 +1,30 @@
 import { LexoraError, type NanoUsd } from '@lexora/protocol'
 import { totalsOf } from '../core/books.ts'
-import { maturingAccount, paidAccount, payableAccount, promoAccount } from '../core/chart.ts'
-import type { Account, AccountKind } from '../core/records.ts'
-import { credit, openAccount, setAccountState } from '../core/rules/accounts.ts'
+import {
+  freeAccount,
+  maturingAccount,
+  paidAccount,
+  payableAccount,
+  promoAccount,
+} from '../core/chart.ts'
+import type { Account, AccountKind, TermsVersion } from '../core/records.ts'
+import {
+  closeAccount,
+  credit,
+  membersOf,
+  openAccount,
+  publishTerms,
+  setAccountState,
+} from '../core/rules/accounts.ts'
+import { keysOf } from '../core/rules/keys.ts'
 import type { LedgerState } from '../core/state.ts'
-import { checkText, type Desk, newId } from '../desk.ts'
+import { checkCount, checkText, type Desk, newId } from '../desk.ts'
+import type { RevocationListener } from './revocations.ts'
 
 /** A customer's credit. `available` is what new holds can take. */
 export interface Balance {
+  /** What the last allowance has left; for the free tier's models only. */
+  freeNanoUsd: NanoUsd
   promoNanoUsd: NanoUsd
   paidNanoUsd: NanoUsd
   heldNanoUsd: NanoUsd
@@ -33,10 +50,19 @@ export interface AccountDesk {
   createAccount(request: { kind: AccountKind; label: string }): Promise<Account>
   /** Oldest first. */
   listAccounts(): Account[]
-  /** Refuses new holds, keys and certificates of the account until it is resumed. Throws `not_found`. */
-  suspendAccount(accountId: string, reason: string): Promise<Account>
+  /**
+   * Refuses new holds, keys and certificates of the account, until it is resumed or until a time (Unix ms). Gateways
+   * are told at once and cancel what runs. Throws `not_found`, `invalid_request`, `conflict` for a closed one.
+   */
+  suspendAccount(accountId: string, reason: string, resumesAtMs?: number): Promise<Account>
   /** Undoes {@link AccountDesk.suspendAccount}. Throws `not_found`. */
   resumeAccount(accountId: string): Promise<Account>
+  /** For good; what its running requests cost is settled. Throws `not_found`. */
+  closeAccount(accountId: string, reason: string): Promise<Account>
+  /** Asks everybody who signed up to accept new terms. Throws `invalid_request`, `conflict`. */
+  publishTerms(terms: TermsVersion): Promise<TermsVersion>
+  /** Every version, oldest first; the last one is in force. */
+  listTerms(): TermsVersion[]
   /** Promotional credit. Throws `not_found`, `invalid_request`, `conflict`, `storage_full`. */
   grant(request: CreditRequest): Promise<{ repeated: boolean; balance: Balance }>
   /** Bought credit, entered by an operator. Throws as {@link AccountDesk.grant}, but never `storage_full`. */
@@ -48,7 +74,7 @@ export interface AccountDesk {
 }
 
 /** The part of the service that keeps accounts. */
-export function createAccountDesk(desk: Desk): AccountDesk {
+export function createAccountDesk(desk: Desk, announce: RevocationListener): AccountDesk {
   const { writer, state, log } = desk
 
   async function enterCredit(kind: 'grant' | 'deposit', request: CreditRequest) {
@@ -66,10 +92,14 @@ export function createAccountDesk(desk: Desk): AccountDesk {
       return writer.submit(openAccount, { accountId: newId(desk, 'acc'), kind, label })
     },
     listAccounts: () => [...state.accounts.values()],
-    async suspendAccount(accountId, reason) {
+    async suspendAccount(accountId, reason, resumesAtMs) {
       checkText(reason, 'reason')
-      const account = await writer.submit(setAccountState, { accountId, suspendedFor: reason })
+      const serials = serialsOf(state, accountId)
+      const until = resumesAtMs === undefined ? {} : { resumesAtMs }
+      const command = { accountId, suspendedFor: reason, ...until }
+      const account = await writer.submit(setAccountState, command)
       log.info({ accountId, reason }, 'account suspended')
+      announce({ keyHashes: keyHashesOf(state, accountId), serials })
       return account
     },
     async resumeAccount(accountId) {
@@ -77,6 +107,23 @@ export function createAccountDesk(desk: Desk): AccountDesk {
       log.info({ accountId }, 'account resumed')
       return account
     },
+    async closeAccount(accountId, reason) {
+      checkText(reason, 'reason')
+      const serials = serialsOf(state, accountId)
+      const account = await writer.submit(closeAccount, { accountId, reason })
+      log.info({ accountId, reason }, 'account closed')
+      announce({ keyHashes: keyHashesOf(state, accountId), serials })
+      return account
+    },
+    async publishTerms(terms) {
+      checkText(terms.url, 'url')
+      checkCount(terms.version, 'version', { min: 1, max: 0xffff_ffff })
+      if (!/^[0-9a-f]{64}$/.test(terms.sha256)) {
+        throw new LexoraError('invalid_request', 'sha256 must be 64 hex digits')
+      }
+      return writer.submit(publishTerms, terms)
+    },
+    listTerms: () => [...state.terms],
     grant: (request) => enterCredit('grant', request),
     deposit: (request) => enterCredit('deposit', request),
     balance(accountId) {
@@ -99,11 +146,22 @@ export function createAccountDesk(desk: Desk): AccountDesk {
 export function balanceOf(state: LedgerState, accountId: string): Balance {
   const promo = totalsOf(state.books, promoAccount(accountId))
   const paid = totalsOf(state.books, paidAccount(accountId))
+  const free = totalsOf(state.books, freeAccount(accountId))
+  const freeNanoUsd = free.creditsPosted - free.debitsPosted
   const promoNanoUsd = promo.creditsPosted - promo.debitsPosted
   const paidNanoUsd = paid.creditsPosted - paid.debitsPosted
-  const heldNanoUsd = promo.debitsPending + paid.debitsPending
-  const availableNanoUsd = promoNanoUsd + paidNanoUsd - heldNanoUsd
-  return { promoNanoUsd, paidNanoUsd, heldNanoUsd, availableNanoUsd }
+  const heldNanoUsd = promo.debitsPending + paid.debitsPending + free.debitsPending
+  const availableNanoUsd = promoNanoUsd + paidNanoUsd + freeNanoUsd - heldNanoUsd
+  return { freeNanoUsd, promoNanoUsd, paidNanoUsd, heldNanoUsd, availableNanoUsd }
+}
+
+function serialsOf(state: LedgerState, accountId: string): number[] {
+  return membersOf(state, accountId).map((member) => member.serial)
+}
+
+function keyHashesOf(state: LedgerState, accountId: string): Uint8Array[] {
+  const keys = keysOf(state, accountId).filter((key) => key.revokedAtMs === undefined)
+  return keys.map((key) => Buffer.from(key.hash, 'hex'))
 }
 
 function requireAccount(state: LedgerState, accountId: string): void {

@@ -1,6 +1,6 @@
 import { LexoraError } from '@lexora/protocol'
 import type { Enrolment, EnrolmentRole, Member } from '../core/records.ts'
-import { openAccount } from '../core/rules/accounts.ts'
+import { isActive, openAccount } from '../core/rules/accounts.ts'
 import { accountKindFor, createEnrolment, enrol, revokeMember } from '../core/rules/members.ts'
 import { checkCount, checkText, type Desk, hex, newId } from '../desk.ts'
 import type { RevocationListener } from './revocations.ts'
@@ -60,7 +60,7 @@ export function createMemberDesk(desk: Desk, announce: RevocationListener): Memb
       if (member === undefined || member.revokedAtMs !== undefined) {
         throw new LexoraError('not_a_member', 'this peer is not a member of the network')
       }
-      if (state.accounts.get(member.accountId)?.state !== 'active') {
+      if (!isActive(state.accounts.get(member.accountId), desk.clock())) {
         throw new LexoraError('account_suspended', 'the account of this peer is suspended')
       }
       return member

@@ -1,6 +1,9 @@
 import type { RevocationNotice } from '@lexora/protocol'
 import type { LedgerState } from '../core/state.ts'
 
+/** Most keys and most serials of one notice, as the protocol has it. */
+const NOTICE_LENGTH_MAX = 512
+
 /** Told of every revocation once it is durable. */
 export type RevocationListener = (notice: RevocationNotice) => void
 
@@ -30,8 +33,14 @@ export function createRevocations(
         serials: serials.map(([serial]) => serial),
       }
     },
-    announce(notice) {
-      for (const listener of listeners) listener(notice)
+    announce({ keyHashes, serials }) {
+      // An account may have more keys than one message can carry.
+      const length = Math.max(keyHashes.length, serials.length)
+      for (let start = 0; start < length; start += NOTICE_LENGTH_MAX) {
+        const end = start + NOTICE_LENGTH_MAX
+        const part = { keyHashes: keyHashes.slice(start, end), serials: serials.slice(start, end) }
+        for (const listener of listeners) listener(part)
+      }
     },
   }
 }

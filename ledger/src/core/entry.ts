@@ -24,9 +24,7 @@ export type Change =
   | { type: 'transfers'; transfers: Transfer[] }
   | IdentityChange
   | PriceChange
-  | { type: 'freeTierPolicy'; policy: FreeTierPolicy }
-  /** The money moves by transfers of the same entry. */
-  | { type: 'allowance'; accountId: string; day: number; amount: NanoUsd }
+  | FreeTierChange
   | { type: 'hold'; hold: Hold }
   | { type: 'claim'; holdId: string; claim: Claim }
   | {
@@ -64,6 +62,12 @@ export type IdentityChange =
   | { type: 'inviteUsed'; inviteId: string; accountId: string }
   | { type: 'terms'; terms: TermsVersion }
   | { type: 'audit'; audit: Audit }
+
+/** A change of what is given away. */
+export type FreeTierChange =
+  | { type: 'freeTierPolicy'; policy: FreeTierPolicy }
+  /** The money moves by transfers of the same entry. */
+  | { type: 'allowance'; accountId: string; day: number; amount: NanoUsd }
 
 /** A change of what things cost. */
 export type PriceChange =

@@ -67,47 +67,41 @@ interface Place {
 /** Enters one change of who is known. Throws where it does not follow from those before it. */
 export function enterIdentity(state: IdentityState, change: IdentityChange, place: Place): void {
   switch (change.type) {
-    case 'account':
-    case 'accountState':
-    case 'accountVerified':
-    case 'termsAccepted':
-    case 'freeTierWord':
-      return enterAccount(state, change, place)
     case 'key':
-      assert(!state.keyIds.has(change.key.hash), 'key hashes are new')
-      state.keys.set(change.key.keyId, change.key)
-      state.keyIds.set(change.key.hash, change.key.keyId)
-      return
     case 'keyChanged':
-      state.keys.set(change.key.keyId, change.key)
-      return
-    case 'keyRevoked': {
-      const key = existing(state.keys, change.keyId)
-      state.keys.set(change.keyId, { ...key, revokedAtMs: place.atMs })
-      return
-    }
+    case 'keyRevoked':
+      return enterKey(state, change, place)
     case 'terms':
-      assert((state.terms.at(-1)?.version ?? 0) < change.terms.version, 'versions of terms rise')
-      state.terms.push(change.terms)
-      return
+      return enterTerms(state, change.terms)
     case 'audit':
-      state.audits.push({ ...change.audit, ...place })
-      if (state.audits.length > AUDITS_MAX) state.audits.shift()
-      return
-    default:
+      return enterAudit(state, { ...change.audit, ...place })
+    case 'enrolment':
+    case 'enrolled':
+    case 'memberRevoked':
+    case 'memberReissued':
       return enterMembership(state, change, place.atMs)
+    default:
+      return enterAccount(state, change, place)
   }
 }
 
 type AccountChange = Extract<
   Change,
-  { type: 'account' | 'accountState' | 'accountVerified' | 'termsAccepted' | 'freeTierWord' }
+  {
+    type:
+      | 'account'
+      | 'accountState'
+      | 'accountVerified'
+      | 'termsAccepted'
+      | 'freeTierWord'
+      | 'invite'
+      | 'inviteUsed'
+  }
 >
+type KeyChange = Extract<Change, { type: 'key' | 'keyChanged' | 'keyRevoked' }>
 type MembershipChange = Extract<
   Change,
-  {
-    type: 'enrolment' | 'enrolled' | 'memberRevoked' | 'memberReissued' | 'invite' | 'inviteUsed'
-  }
+  { type: 'enrolment' | 'enrolled' | 'memberRevoked' | 'memberReissued' }
 >
 
 function enterAccount(state: IdentityState, change: AccountChange, { atMs }: Place): void {
@@ -115,6 +109,17 @@ function enterAccount(state: IdentityState, change: AccountChange, { atMs }: Pla
     const { account } = change
     assert(!state.accounts.has(account.accountId), 'account ids are new')
     state.accounts.set(account.accountId, account)
+    return
+  }
+  if (change.type === 'invite') {
+    state.invites.set(change.invite.inviteId, change.invite)
+    state.inviteIds.set(change.invite.hash, change.invite.inviteId)
+    return
+  }
+  if (change.type === 'inviteUsed') {
+    const invite = existing(state.invites, change.inviteId)
+    assert(invite.usedBy === undefined, 'an invite is used once')
+    state.invites.set(change.inviteId, { ...invite, usedBy: change.accountId })
     return
   }
   const before = existing(state.accounts, change.accountId)
@@ -128,7 +133,7 @@ function enterAccount(state: IdentityState, change: AccountChange, { atMs }: Pla
 
 function changedAccount(
   before: Account,
-  change: Exclude<AccountChange, { type: 'account' }>,
+  change: Exclude<AccountChange, { type: 'account' | 'invite' | 'inviteUsed' }>,
   atMs: number,
 ): Account {
   switch (change.type) {
@@ -148,6 +153,28 @@ function changedAccount(
       }
     }
   }
+}
+
+function enterTerms(state: IdentityState, terms: TermsVersion): void {
+  assert((state.terms.at(-1)?.version ?? 0) < terms.version, 'versions of terms rise')
+  state.terms.push(terms)
+}
+
+function enterAudit(state: IdentityState, audit: AuditRecord): void {
+  state.audits.push(audit)
+  if (state.audits.length > AUDITS_MAX) state.audits.shift()
+}
+
+function enterKey(state: IdentityState, change: KeyChange, { atMs }: Place): void {
+  if (change.type === 'keyRevoked') {
+    const key = existing(state.keys, change.keyId)
+    state.keys.set(change.keyId, { ...key, revokedAtMs: atMs })
+    return
+  }
+  const { key } = change
+  if (change.type === 'key') assert(!state.keyIds.has(key.hash), 'key hashes are new')
+  state.keys.set(key.keyId, key)
+  state.keyIds.set(key.hash, key.keyId)
 }
 
 function enterMembership(state: IdentityState, change: MembershipChange, atMs: number): void {
@@ -179,15 +206,6 @@ function enterMembership(state: IdentityState, change: MembershipChange, atMs: n
       state.revokedSerials.set(member.serial, atMs)
       state.serialLast = change.serial
       return
-    }
-    case 'invite':
-      state.invites.set(change.invite.inviteId, change.invite)
-      state.inviteIds.set(change.invite.hash, change.invite.inviteId)
-      return
-    case 'inviteUsed': {
-      const invite = existing(state.invites, change.inviteId)
-      assert(invite.usedBy === undefined, 'an invite is used once')
-      state.invites.set(change.inviteId, { ...invite, usedBy: change.accountId })
     }
   }
 }

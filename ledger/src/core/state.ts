@@ -7,7 +7,7 @@ import {
   type FreeTierState,
 } from './allowance.ts'
 import { type Books, createBooks, enterTransfers } from './books.ts'
-import type { Change, Entry, PriceChange } from './entry.ts'
+import type { Change, Entry, FreeTierChange, IdentityChange, PriceChange } from './entry.ts'
 import { createIdentity, enterIdentity, type IdentityState } from './identity.ts'
 import type { Hold, KeyUsage, PriceDraft, Settlement } from './records.ts'
 import type { Decision, Refusal } from './refusal.ts'
@@ -135,27 +135,21 @@ function enterRecord(state: LedgerState, change: Change, atMs: number): void {
       assert(state.nextSeq === 0 && change.format === 1, 'the journal begins with its genesis')
       state.ledgerId = change.ledgerId
       return
-    case 'prices':
-    case 'priceDraft':
-    case 'priceDraftDropped':
-    case 'pricesCancelled':
-      return enterPrices(state, change)
-    case 'freeTierPolicy':
-      state.freeTier.policies.push(change.policy)
-      return
-    case 'allowance':
-      return enterAllowance(state, change)
     case 'hold':
     case 'claim':
     case 'holdClosed':
       return enterHold(state, change, atMs)
     default:
-      return enterIdentity(state, change, { seq: state.nextSeq, atMs })
+      return enterOffer(state, change, atMs)
   }
 }
 
 type HoldChange = Extract<Change, { type: 'hold' | 'claim' | 'holdClosed' }>
-function enterPrices(state: LedgerState, change: PriceChange): void {
+function enterOffer(
+  state: LedgerState,
+  change: PriceChange | FreeTierChange | IdentityChange,
+  atMs: number,
+): void {
   switch (change.type) {
     case 'prices':
       assert((state.prices.at(-1)?.version ?? 0) < change.list.version, 'price versions rise')
@@ -169,6 +163,14 @@ function enterPrices(state: LedgerState, change: PriceChange): void {
       return
     case 'pricesCancelled':
       state.pricesCancelled.add(change.version)
+      return
+    case 'freeTierPolicy':
+      state.freeTier.policies.push(change.policy)
+      return
+    case 'allowance':
+      return enterAllowance(state, change)
+    default:
+      return enterIdentity(state, change, { seq: state.nextSeq, atMs })
   }
 }
 

@@ -14,6 +14,19 @@ function messageOf(code: (typeof ERROR_CODES)[number], facts: ErrorFacts = {}): 
 }
 
 describe('explain()', () => {
+  it('says which limit of a key is reached and what still fits', () => {
+    const facts = { limit: 'day', costNanoUsd: '50000', balanceNanoUsd: '40000' }
+    const limited = messageOf('key_limit_reached', { ...facts, maxTokensThatFit: 15 })
+    expect(limited).toContain('limit of this day is reached')
+    expect(limited).toContain('With max_tokens of 15 or less it fits')
+    expect(messageOf('key_limit_reached', { limit: 'CANARY' })).not.toContain('CANARY')
+  })
+
+  it('says why there is no free allowance', () => {
+    expect(messageOf('insufficient_credit', { freeTier: 'shared' })).toContain('ask support')
+    expect(messageOf('insufficient_credit', { freeTier: 'toString' })).not.toContain('function')
+  })
+
   it('keeps the code and never repeats a peer’s text, in message or facts', () => {
     const names = fc.constantFrom(
       'param',

@@ -1,9 +1,12 @@
-import { findPrice, type ModelPrice, type NanoUsd, PRICE_UNITS, quote } from '@lexora/protocol'
+import { findPrice, type ModelPrice, type NanoUsd, quote } from '@lexora/protocol'
 import { availableIn, type Release, type Transfer, totalsOf } from '../books.ts'
-import { paidAccount, promoAccount, SETTLE_ACCOUNT } from '../chart.ts'
+import { freeAccount, paidAccount, promoAccount, SETTLE_ACCOUNT } from '../chart.ts'
 import type { ApiKey, Hold, HoldPart } from '../records.ts'
 import { accept, type Decision, type Refusal, refuse } from '../refusal.ts'
 import { type LedgerState, requestKey, resolutionId } from '../state.ts'
+import { isActive, refuseInactive } from './accounts.ts'
+import { type FreeCredit, freeCredit } from './free-tier.ts'
+import { limitFault, tokensThatFit, type WantedHold } from './key-limits.ts'
 import { pricesAt, pricesOf } from './prices.ts'
 
 /** Most holds that are open at once: what 10,000 requests per second keep open for 10 s. */
@@ -38,7 +41,7 @@ export function placeHold(
   command: PlaceHoldCommand,
   nowMs: number,
 ): Decision<PlacedHold> {
-  const found = spendingKey(state, command.keyHash)
+  const found = spendingKey(state, command.keyHash, nowMs)
   if ('ok' in found) return found
   const { key } = found
   const before = state.holdIds.get(requestKey(command.gateway, command.requestId))
@@ -49,20 +52,19 @@ export function placeHold(
   if (price === undefined) {
     return refuse('model_not_found', 'the model is not for sale', { model: command.model })
   }
-  if (command.isStorageLow) {
-    return refuse('storage_full', 'the ledger is short of disk space and makes no new promises')
-  }
-  if (state.openHolds.size >= OPEN_HOLDS_MAX) {
-    return refuse('ledger_unavailable', 'too many requests are running', { max: OPEN_HOLDS_MAX })
-  }
   const ceiling = quote(price, {
     promptTokens: command.promptTokensMax,
     cachedTokens: 0,
     completionTokens: command.maxTokens,
   })
-  const parts = splitHold(state, key.accountId, { holdId: command.holdId, ceiling })
+  const wanted = { command, price, ceiling }
+  const fault = placeFault(state, command) ?? limitFault(state, key, wanted, nowMs)
+  if (fault !== undefined) return { ok: false, reason: fault }
+  const { accountId } = key
+  const free = freeCredit(state, { accountId, model: command.model }, nowMs)
+  const parts = splitHold(state, accountId, { holdId: command.holdId, ceiling, free })
   if (parts === undefined) {
-    return { ok: false, reason: refuseCredit(state, key.accountId, { command, price, ceiling }) }
+    return { ok: false, reason: refuseCredit(state, accountId, { ...wanted, free }) }
   }
   const hold: Hold = {
     holdId: command.holdId,
@@ -80,9 +82,23 @@ export function placeHold(
     state: 'open',
   }
   return accept({ hold, price, feeBasisPoints: list.feeBasisPoints }, [
+    ...(parts.some((part) => part.source === 'free') ? free.changes : []),
     { type: 'hold', hold },
     { type: 'transfers', transfers: parts.map((part) => pendingTransfer(hold, part)) },
   ])
+}
+
+/** Why no hold at all can be placed now. */
+function placeFault(state: LedgerState, command: PlaceHoldCommand): Refusal | undefined {
+  if (command.isStorageLow) {
+    const message = 'the ledger is short of disk space and makes no new promises'
+    return { code: 'storage_full', message }
+  }
+  if (state.openHolds.size >= OPEN_HOLDS_MAX) {
+    const facts = { max: OPEN_HOLDS_MAX }
+    return { code: 'ledger_unavailable', message: 'too many requests are running', facts }
+  }
+  return undefined
 }
 
 /** Ends a hold on its gateway's word: nothing was delivered. Again is harmless; after a capture it is refused. */
@@ -148,14 +164,18 @@ export function refuseGateway(): ReturnType<typeof refuse> {
 export function spendingKey(
   state: LedgerState,
   keyHash: string,
+  nowMs: number,
 ): { key: ApiKey } | ReturnType<typeof refuse> {
   const key = state.keys.get(state.keyIds.get(keyHash) ?? '')
   if (key === undefined) return refuse('invalid_api_key', 'the API key is not known')
+  const { keyId } = key
   if (key.revokedAtMs !== undefined) {
-    return refuse('api_key_revoked', 'the API key has been revoked', { keyId: key.keyId })
+    return refuse('api_key_revoked', 'the API key has been revoked', { keyId })
   }
-  if (state.accounts.get(key.accountId)?.state !== 'active') {
-    return refuse('account_suspended', 'the account is suspended')
+  const account = state.accounts.get(key.accountId)
+  if (!isActive(account, nowMs)) return refuseInactive(account)
+  if (key.expiresAtMs !== undefined && key.expiresAtMs <= nowMs) {
+    return refuse('api_key_expired', 'the API key has expired', { keyId })
   }
   return { key }
 }
@@ -177,27 +197,38 @@ function repeatHold(
   return hold.state === 'open' ? accept(placed) : { ok: false, reason: holdClosed(hold) }
 }
 
-/** The parts of a hold, promotional credit first, or undefined where the two do not cover it. */
+/** The parts of a hold: free, then promotional, then bought credit; undefined where they do not cover it. */
 function splitHold(
   state: LedgerState,
   accountId: string,
-  wanted: { holdId: string; ceiling: NanoUsd },
+  wanted: { holdId: string; ceiling: NanoUsd; free: FreeCredit },
 ): HoldPart[] | undefined {
-  const { holdId, ceiling } = wanted
-  const promoFree = availableIn(state.books, promoAccount(accountId))
-  const paidFree = availableIn(state.books, paidAccount(accountId))
-  const promo = promoFree < ceiling ? promoFree : ceiling
-  const paid = ceiling - promo
-  if (paid > paidFree) return undefined
+  const sources = [
+    ['free', wanted.free.available],
+    ['promo', availableIn(state.books, promoAccount(accountId))],
+    ['paid', availableIn(state.books, paidAccount(accountId))],
+  ] as const
   const parts: HoldPart[] = []
-  if (promo > 0n) parts.push({ transferId: `${holdId}/promo`, source: 'promo', amount: promo })
-  if (paid > 0n) parts.push({ transferId: `${holdId}/paid`, source: 'paid', amount: paid })
+  let left = wanted.ceiling
+  for (const [source, available] of sources) {
+    const amount = available < left ? available : left
+    if (amount <= 0n) continue
+    parts.push({ transferId: `${wanted.holdId}/${source}`, source, amount })
+    left -= amount
+  }
+  if (left > 0n) return undefined
   return parts
+}
+
+const SOURCE_ACCOUNTS: Readonly<Record<HoldPart['source'], (accountId: string) => string>> = {
+  free: freeAccount,
+  promo: promoAccount,
+  paid: paidAccount,
 }
 
 function pendingTransfer(hold: Hold, part: HoldPart): Transfer {
   const { transferId: id, source, amount } = part
-  const debit = source === 'promo' ? promoAccount(hold.accountId) : paidAccount(hold.accountId)
+  const debit = SOURCE_ACCOUNTS[source](hold.accountId)
   return { id, kind: 'hold', debit, credit: SETTLE_ACCOUNT, amount }
 }
 
@@ -205,12 +236,15 @@ function pendingTransfer(hold: Hold, part: HoldPart): Transfer {
 function refuseCredit(
   state: LedgerState,
   accountId: string,
-  wanted: { command: PlaceHoldCommand; price: ModelPrice; ceiling: NanoUsd },
+  wanted: WantedHold & { free: FreeCredit },
 ): Refusal {
+  const { free } = wanted
   const accounts = [promoAccount(accountId), paidAccount(accountId)]
   const totals = accounts.map((account) => totalsOf(state.books, account))
-  const balance = totals.reduce((sum, one) => sum + one.creditsPosted - one.debitsPosted, 0n)
-  const reserved = totals.reduce((sum, one) => sum + one.debitsPending, 0n)
+  const reserved = totals.reduce((sum, one) => sum + one.debitsPending, free.held)
+  const bought = totals.reduce((sum, one) => sum + one.creditsPosted - one.debitsPosted, 0n)
+  const balance = bought + free.available + free.held
+  const why = free.why === undefined || free.why === 'off' ? {} : { freeTier: free.why }
   const costNanoUsd = wanted.ceiling.toString()
   const balanceNanoUsd = balance.toString()
   if (wanted.ceiling <= balance) {
@@ -224,13 +258,6 @@ function refuseCredit(
   return {
     code: 'insufficient_credit',
     message: 'the balance does not cover what this request can cost',
-    facts: { costNanoUsd, balanceNanoUsd, maxTokensThatFit },
+    facts: { costNanoUsd, balanceNanoUsd, maxTokensThatFit, ...why },
   }
-}
-
-/** The most output tokens that a balance covers after the prompt; 0 where not even the prompt fits. */
-function tokensThatFit(price: ModelPrice, promptTokens: number, balance: NanoUsd): number {
-  const left = balance * PRICE_UNITS - BigInt(promptTokens) * price.inputNanoUsd
-  if (left <= 0n || price.outputNanoUsd === 0n) return 0
-  return Number(left / price.outputNanoUsd)
 }

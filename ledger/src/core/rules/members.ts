@@ -1,7 +1,7 @@
 import type { Account, Enrolment, EnrolmentRole, Member } from '../records.ts'
 import { accept, type Decision, refuse } from '../refusal.ts'
 import type { LedgerState } from '../state.ts'
-import { noAccount } from './accounts.ts'
+import { isActive, membersOf, noAccount, refuseInactive } from './accounts.ts'
 
 /** Most tokens ever made: memory of about 60 MB, used ones included. */
 const ENROLMENTS_MAX = 200_000
@@ -18,7 +18,11 @@ export function createEnrolment(
   if (account.kind !== wanted) {
     return refuse('invalid_request', `a ${command.role} enrols into a ${wanted} account`)
   }
-  if (account.state !== 'active') return refuse('account_suspended', 'the account is suspended')
+  if (!isActive(account, nowMs)) return refuseInactive(account)
+  const { nodesMax } = account
+  if (nodesMax !== undefined && nodesOf(state, account.accountId, nowMs) >= nodesMax) {
+    return refuse('conflict', 'the account has as many nodes as its invite allows', { nodesMax })
+  }
   if (command.expiresAtMs <= nowMs) {
     return refuse('invalid_request', 'the token would have expired already')
   }
@@ -48,9 +52,8 @@ export function enrol(
     return isRepeat ? accept(member) : refuseEnrolment('the token has been used')
   }
   if (enrolment.expiresAtMs <= nowMs) return refuseEnrolment('the token has expired')
-  if (state.accounts.get(enrolment.accountId)?.state !== 'active') {
-    return refuse('account_suspended', 'the account of this token is suspended')
-  }
+  const account = state.accounts.get(enrolment.accountId)
+  if (!isActive(account, nowMs)) return refuseInactive(account)
   if (isMember) return refuseEnrolment(`the peer is a ${member.role} already: revoke it first`)
   const enrolled: Member = {
     peerId: command.peerId,
@@ -79,6 +82,14 @@ export function revokeMember(
 /** The kind of account that a role belongs to. */
 export function accountKindFor(role: EnrolmentRole): Account['kind'] {
   return role === 'provider' ? 'provider' : 'operator'
+}
+
+/** Members and tokens that may still become members. */
+function nodesOf(state: LedgerState, accountId: string, nowMs: number): number {
+  const open = [...state.enrolments.values()].filter(
+    (each) => each.accountId === accountId && each.usedBy === undefined && each.expiresAtMs > nowMs,
+  )
+  return membersOf(state, accountId).length + open.length
 }
 
 function refuseEnrolment(message: string): ReturnType<typeof refuse> {

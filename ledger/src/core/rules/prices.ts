@@ -1,4 +1,5 @@
 import type { ModelPrice, NanoUsd, PriceList } from '@lexora/protocol'
+import type { PriceDraft } from '../records.ts'
 import { accept, type Decision, refuse } from '../refusal.ts'
 import type { LedgerState } from '../state.ts'
 
@@ -24,9 +25,65 @@ export function publishPrices(state: LedgerState, list: PriceList): Decision<Pri
   return accept(list, [{ type: 'prices', list }])
 }
 
-/** The list in force: the highest version whose time has come. */
+/** Keeps prices that are being prepared, in place of those before. */
+export function draftPrices(state: LedgerState, draft: PriceDraft): Decision<PriceDraft> {
+  const fault = priceListFault({ ...draft, version: nextVersion(state), effectiveAtMs: 0 })
+  if (fault !== undefined) return refuse('invalid_request', fault)
+  return accept(draft, [{ type: 'priceDraft', draft }])
+}
+
+/** Publishes the draft for a time to come. Everybody is told now. */
+export function schedulePrices(
+  state: LedgerState,
+  command: { effectiveAtMs: number },
+  nowMs: number,
+): Decision<PriceList> {
+  const [draft] = state.priceDrafts
+  if (draft === undefined) return refuse('not_found', 'there is no draft of prices')
+  if (command.effectiveAtMs <= nowMs) {
+    return refuse('invalid_request', 'a change of prices is for a time to come')
+  }
+  const { effectiveAtMs } = command
+  const list: PriceList = { ...draft, version: nextVersion(state), effectiveAtMs }
+  const published = publishPrices(state, list)
+  if (!published.ok) return published
+  return accept(list, [...published.changes, { type: 'priceDraftDropped' }])
+}
+
+/** Takes back a list before its time has come. Again is harmless. */
+export function cancelPrices(
+  state: LedgerState,
+  command: { version: number },
+  nowMs: number,
+): Decision<PriceList> {
+  const list = pricesOf(state, command.version)
+  if (list === undefined) return refuse('not_found', 'there is no such price list')
+  if (state.pricesCancelled.has(list.version)) return accept(list)
+  if (list.effectiveAtMs <= nowMs) {
+    return refuse('conflict', 'this list has been in force: publish another one')
+  }
+  return accept(list, [{ type: 'pricesCancelled', version: list.version }])
+}
+
+/** Where a published list stands. */
+export type PriceListState = 'scheduled' | 'live' | 'past' | 'cancelled'
+
+/** Where a published list stands now. */
+export function priceListState(state: LedgerState, list: PriceList, nowMs: number): PriceListState {
+  if (state.pricesCancelled.has(list.version)) return 'cancelled'
+  if (list.effectiveAtMs > nowMs) return 'scheduled'
+  return pricesAt(state, nowMs).version === list.version ? 'live' : 'past'
+}
+
+/** The list in force: the highest version whose time has come and that was not cancelled. */
 export function pricesAt(state: LedgerState, nowMs: number): PriceList {
-  return state.prices.findLast((list) => list.effectiveAtMs <= nowMs) ?? NO_PRICES
+  const isGood = (list: PriceList): boolean =>
+    list.effectiveAtMs <= nowMs && !state.pricesCancelled.has(list.version)
+  return state.prices.findLast(isGood) ?? NO_PRICES
+}
+
+function nextVersion(state: LedgerState): number {
+  return (state.prices.at(-1)?.version ?? 0) + 1
 }
 
 /** The price list of a version, or undefined. */
