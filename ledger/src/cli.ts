@@ -7,6 +7,7 @@ import { LexoraError } from '@lexora/protocol'
 import { Command, CommanderError, Option } from 'commander'
 import { type Logger, pino } from 'pino'
 import type { OperationName } from './admin/operations.ts'
+import { addBackupCommands } from './cli/backup.ts'
 import { type StartFlags, serve } from './cli/serve.ts'
 import { readHome } from './config.ts'
 import { ledgerHome } from './home.ts'
@@ -90,6 +91,12 @@ program
   .command('verify')
   .description('add the whole journal up again from nothing; exit 9 where it does not balance')
   .action(verify)
+
+addBackupCommands(program, {
+  home,
+  run,
+  operate: (name, input) => operate({ home: home(), log: quietLog() }, name, input),
+})
 
 account
   .command('create')

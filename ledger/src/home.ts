@@ -1,10 +1,17 @@
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { LexoraError } from '@lexora/protocol'
 import { z } from 'zod'
 import { genesisChunk } from './genesis.ts'
+import { BACKUP_JOURNAL, type BackupManifest, checkBackup, readBackup } from './store/backup.ts'
 import { entriesOf, journalDamaged } from './store/chunk.ts'
-import { initLevelStore, type LevelStoreOptions, openLevelStore } from './store/level-store.ts'
+import {
+  importLevelStore,
+  initLevelStore,
+  type LevelStoreOptions,
+  openLevelStore,
+} from './store/level-store.ts'
 import type { Store } from './store/store.ts'
 
 /** Where a ledger keeps its things. */
@@ -57,6 +64,39 @@ export async function initHome(
   await writeFile(`${home.marker}.new`, `${marker}\n`, { mode: 0o600, flush: true })
   await rename(`${home.marker}.new`, home.marker)
   return { ledgerId, created: true }
+}
+
+/**
+ * Makes the ledger of a backup in a folder that is not there or empty, else throws `conflict`. The marker comes last:
+ * a restore that was cut short leaves no ledger. Throws what {@link checkBackup} and {@link readBackup} throw.
+ */
+export async function restoreHome(home: LedgerHome, from: string): Promise<BackupManifest> {
+  const manifest = await checkBackup(from)
+  await mkdir(home.directory, { recursive: true, mode: 0o700 })
+  if ((await readdir(home.directory)).length > 0) {
+    throw new LexoraError('conflict', 'a backup is restored into an empty folder only', {
+      facts: { home: home.directory },
+    })
+  }
+  const marker = basename(home.marker)
+  try {
+    await importLevelStore(home.journal, readBackup(from, manifest))
+    const names = manifest.files.map(({ name }) => name).filter((name) => name !== BACKUP_JOURNAL)
+    for (const name of [...names.filter((each) => each !== marker), marker]) {
+      const bytes = await readFile(join(from, name))
+      await writeFile(join(home.directory, name), bytes, { mode: 0o600, flush: true, flag: 'wx' })
+    }
+  } catch (error) {
+    await rm(home.journal, { recursive: true, force: true })
+    for (const { name } of manifest.files) await rm(join(home.directory, name), { force: true })
+    throw error
+  }
+  return manifest
+}
+
+/** What belongs into a backup beside the journal. */
+export function keptFiles(home: LedgerHome): string[] {
+  return [home.key, home.marker].filter((path) => existsSync(path))
 }
 
 /**

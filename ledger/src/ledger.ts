@@ -3,9 +3,10 @@ import type { Logger } from 'pino'
 import { connectAdmin } from './admin/admin-client.ts'
 import { createAdminServer } from './admin/admin-server.ts'
 import { plain, runOperation, VERIFY_OPTIONS } from './admin/operations.ts'
-import { initHome, type LedgerHome, openHome } from './home.ts'
+import { initHome, keptFiles, type LedgerHome, openHome, restoreHome } from './home.ts'
 import { createRandom } from './random.ts'
 import { createLedgerService, type LedgerService } from './service.ts'
+import type { BackupManifest } from './store/backup.ts'
 import { createSnapshotShelf } from './store/snapshot-shelf.ts'
 import type { Store } from './store/store.ts'
 import { verifyBooks } from './verify.ts'
@@ -140,6 +141,19 @@ export async function verifyLedger(home: LedgerHome): Promise<unknown> {
   }
 }
 
+/**
+ * Makes the ledger of a backup in an empty folder; with `verify` its books are added up from nothing too. Throws what
+ * {@link restoreHome} throws.
+ */
+export async function restoreLedger(
+  home: LedgerHome,
+  from: string,
+  { verify }: { verify: boolean },
+): Promise<{ manifest: BackupManifest; report: unknown }> {
+  const manifest = await restoreHome(home, from)
+  return { manifest, report: verify ? await verifyLedger(home) : undefined }
+}
+
 async function openService(
   home: LedgerHome,
   store: Store,
@@ -156,7 +170,8 @@ async function openService(
   try {
     const snapshots = createSnapshotShelf(home.snapshots)
     const random = createRandom()
-    const parts = { store, snapshots, clock, random, freeDiskBytes, log }
+    const files = { snapshots, keptFiles: () => keptFiles(home) }
+    const parts = { store, clock, random, freeDiskBytes, log, ...files }
     const options = leaseMs === undefined ? { onFatal } : { onFatal, leaseMs }
     return await createLedgerService(parts, options)
   } catch (error) {

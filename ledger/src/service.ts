@@ -9,6 +9,7 @@ import { createLeases } from './billing/leases.ts'
 import { createPriceDesk, type PriceDesk } from './billing/price-desk.ts'
 import { createState, type LedgerState, replay, type StateOptions } from './core/state.ts'
 import type { Desk } from './desk.ts'
+import { type BackupManifest, writeBackup } from './store/backup.ts'
 import { entriesOf, type Head, journalDamaged } from './store/chunk.ts'
 import type { RestoredState, SnapshotShelf } from './store/snapshot-shelf.ts'
 import { createSnapshotter, type Snapshotter, stateKind } from './store/snapshotter.ts'
@@ -35,6 +36,8 @@ export interface LedgerServiceComponents {
   log: Desk['log']
   /** Where snapshots of the state are kept. Absent: every start replays the whole journal. */
   snapshots?: SnapshotShelf
+  /** Paths of the files that belong into a backup beside the journal. */
+  keptFiles?: () => string[]
 }
 
 /** Options of {@link createLedgerService}. */
@@ -65,6 +68,8 @@ export interface LedgerService
   head(): Head
   /** Checks the whole journal, as it is on the disk. */
   verify(options?: VerifyOptions): Promise<BooksReport>
+  /** Copies the ledger into a new folder while it works. Throws what {@link writeBackup} throws. */
+  backUp(directory: string): Promise<BackupManifest>
   /** Answers what has been asked, refuses the rest and closes the store. May be called twice. */
   stop(): Promise<void>
 }
@@ -108,6 +113,11 @@ export async function createLedgerService(
     ledgerId: () => state.ledgerId,
     head: () => store.head(),
     verify: (verifyOptions) => verifyBooks(store, verifyOptions),
+    backUp(directory) {
+      const files = components.keptFiles?.() ?? []
+      const source = { store, ledgerId: state.ledgerId, nowMs: clock(), files }
+      return writeBackup(source, directory)
+    },
     async stop() {
       await writer.stop()
       await snapshotter?.finish(store.head())

@@ -21,6 +21,7 @@ export type OperationName =
   | 'prices.show'
   | 'prices.set'
   | 'verify'
+  | 'backup'
 
 /** Checks its input, then has the service do it. Throws `invalid_request` and what the service throws. */
 type Operation = (service: LedgerService, input: unknown) => Promise<unknown>
@@ -120,6 +121,11 @@ const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     return service.setPrices({ ...input, version, effectiveAtMs: input.effectiveAtMs ?? 0 })
   }),
   verify: operation(z.strictObject({}), (service) => service.verify(VERIFY_OPTIONS)),
+  // An absolute path: the ledger may work in another folder than the command line.
+  backup: operation(
+    z.strictObject({ to: z.string().max(4_096).startsWith('/') }),
+    (service, { to }) => service.backUp(to),
+  ),
 }
 
 /**

@@ -23,6 +23,30 @@ export async function initLevelStore(directory: string, genesis: Chunk): Promise
   }
 }
 
+/** Makes a journal directory of chunks that were read and checked before. Throws `conflict` where there is one. */
+export async function importLevelStore(
+  directory: string,
+  chunks: AsyncIterable<Chunk>,
+): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const database = await openDatabase(directory, { createIfMissing: true, errorIfExists: true })
+  try {
+    let batch = database.batch()
+    let bytes = 0
+    for await (const chunk of chunks) {
+      batch.put(keyOf(chunk.firstSeq), chunk.bytes)
+      bytes += chunk.bytes.byteLength
+      if (bytes < READ_AHEAD_BYTES) continue
+      await batch.write()
+      batch = database.batch()
+      bytes = 0
+    }
+    await batch.write({ sync: true })
+  } finally {
+    await database.close()
+  }
+}
+
 /** Options of {@link openLevelStore}. */
 export interface LevelStoreOptions {
   /**
