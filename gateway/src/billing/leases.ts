@@ -2,8 +2,11 @@ import { errorCodeOf, HOLDS_PER_RENEWAL_MAX } from '@lexora/protocol'
 import type { Logger } from 'pino'
 import type { Ledger } from './ledger.ts'
 
-/** How often running holds are renewed, ms: a quarter of the ledger's default lease of 60 s, so three may be missed. */
-const RENEW_INTERVAL_MS = 15_000
+/**
+ * How often running holds are renewed, ms: a twelfth of the ledger's default lease of 60 s, and below the shortest that
+ * it can be started with (6 s).
+ */
+const RENEW_INTERVAL_MS = 5_000
 
 /** Keeps the holds of running requests alive while their streams live. */
 export interface Leases {

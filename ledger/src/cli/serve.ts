@@ -1,3 +1,4 @@
+import { LexoraError } from '@lexora/protocol'
 import { type Logger, pino } from 'pino'
 import type { LedgerHome } from '../home.ts'
 import { startLedger } from '../ledger.ts'
@@ -12,6 +13,9 @@ export interface StartFlags {
   logLevel?: string
 }
 
+/** Gateways renew the holds of running requests every 5 s; a shorter lease would end them under a live stream. */
+const LEASE_MIN_MS = 6_000
+
 /** Where peers find a ledger that was told nothing else. */
 const LISTEN_DEFAULT = ['/ip4/0.0.0.0/tcp/4101']
 
@@ -19,7 +23,7 @@ const LISTEN_DEFAULT = ['/ip4/0.0.0.0/tcp/4101']
 export async function serve(home: LedgerHome, flags: StartFlags): Promise<void> {
   const level = flags.logLevel ?? 'info'
   const log = pino({ name: 'lexora-ledger', level }, pino.destination({ dest: 2, sync: true }))
-  const leaseMs = flags.lease === undefined ? undefined : parseDuration(flags.lease)
+  const leaseMs = flags.lease === undefined ? undefined : parseLease(flags.lease)
   const ledger = await startLedger(
     { home, log },
     {
@@ -36,6 +40,12 @@ export async function serve(home: LedgerHome, flags: StartFlags): Promise<void> 
   const { peerId, addresses, service } = ledger
   const facts = { ledgerId: service.ledgerId(), peerId, addresses: addresses() }
   process.stdout.write(`${JSON.stringify({ v: 1, event: 'ready', ...facts })}\n`)
+}
+
+function parseLease(text: string): number {
+  const leaseMs = parseDuration(text)
+  if (leaseMs >= LEASE_MIN_MS) return leaseMs
+  throw new LexoraError('invalid_request', '--lease must be at least 6s: gateways renew every 5 s')
 }
 
 function stopOnSignals(stop: () => Promise<void>, log: Logger): void {

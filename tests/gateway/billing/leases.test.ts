@@ -20,10 +20,10 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const turn = (): Promise<unknown> => vi.advanceTimersByTimeAsync(15_000)
+const turn = (): Promise<unknown> => vi.advanceTimersByTimeAsync(5_000)
 
 describe('leases', () => {
-  it('renew what runs, every 15 s, until it is let go', async () => {
+  it('renew what runs, every 5 s, until it is let go', async () => {
     const letGo = leases.keep('a')
     leases.keep('b')
     ledger.open.add('a').add('b')
