@@ -5,6 +5,7 @@ import {
   errorCodeOf,
   type FinishReason,
   LexoraError,
+  MAX_TOKENS_MAX,
   type ModelOffer,
   promptTokensBound,
   REQUEST_ID_BYTES,
@@ -134,14 +135,15 @@ class RequestDispatcher implements Dispatcher {
     if (client.signal.aborted) throw clientGone()
     const id = randomBytes(REQUEST_ID_BYTES)
     // More output than the largest context holds is never needed, and would only reserve money.
-    const contextTokens = directory.contextTokensMax(chat.model) ?? chat.maxTokens
-    const bounded = { ...chat, maxTokens: Math.min(chat.maxTokens, contextTokens) }
+    const contextTokens = directory.contextTokensMax(chat.model) ?? MAX_TOKENS_MAX
+    const maxTokens = Math.min(chat.maxTokens, contextTokens, MAX_TOKENS_MAX)
+    const bounded = { ...chat, maxTokens }
     const authorised = await ledger.authorise({
       keyHash,
       requestId: id,
       model: chat.model,
       promptTokensMax: promptTokensBound(bounded),
-      maxTokens: bounded.maxTokens,
+      maxTokens,
     })
     const { holdId } = authorised
     const letGo = leases.keep(holdId)

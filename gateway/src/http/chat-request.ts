@@ -1,14 +1,15 @@
-import { type ChatMessage, type ChatRequest, type ChatRole, LexoraError } from '@lexora/protocol'
-import * as z from 'zod'
 import {
-  CONTENT_PARTS_MAX,
+  type ChatMessage,
+  type ChatRequest,
+  type ChatRole,
+  LexoraError,
   MESSAGES_MAX,
-  MODEL_NAME_CHARS_MAX,
-  OUTPUT_TOKENS_MAX,
-  PARTICIPANT_NAME_CHARS_MAX,
-  STOP_TEXT_CHARS_MAX,
+  MODEL_ID_LENGTH_MAX,
+  STOP_TEXT_LENGTH_MAX,
   STOP_TEXTS_MAX,
-} from './constants.ts'
+} from '@lexora/protocol'
+import * as z from 'zod'
+import { CONTENT_PARTS_MAX, OUTPUT_TOKENS_MAX, PARTICIPANT_NAME_CHARS_MAX } from './constants.ts'
 import { refuseUnbuilt, unsupported } from './unbuilt.ts'
 
 /** What the body of a chat request asks for. */
@@ -101,17 +102,29 @@ const message = z.object({
 
 // The first of each pair bounds a list before anything looks into it: a body of a million empty items must cost little.
 const messages = z.array(z.unknown()).min(1).max(MESSAGES_MAX).pipe(z.array(message))
-const stopText = z.string().min(1).max(STOP_TEXT_CHARS_MAX)
+/** The wire counts UTF-16 units, where the schema's own `max` counts characters: an emoji is two of the former. */
+const textUpTo = (lengthMax: number): z.ZodString =>
+  z
+    .string()
+    .min(1)
+    .refine((value) => value.length <= lengthMax, {
+      error: `expected string to have <=${lengthMax} characters`,
+    })
+
+const stopText = textUpTo(STOP_TEXT_LENGTH_MAX)
 const stopTexts = z.array(z.unknown()).max(STOP_TEXTS_MAX).pipe(z.array(stopText))
 
-const STOP_RULE = `expected a text of 1 to ${STOP_TEXT_CHARS_MAX} characters, or up to ${STOP_TEXTS_MAX} of them`
+const STOP_RULE = `expected a text of 1 to ${STOP_TEXT_LENGTH_MAX} characters, or up to ${STOP_TEXTS_MAX} of them`
 
 const tokens = z.int().min(1).max(OUTPUT_TOKENS_MAX)
 const within = (low: number, high: number): z.ZodNumber => z.number().min(low).max(high)
 
-/** The parameters that are honoured. Optional ones may be null, which means absent. */
+/**
+ * The parameters that are honoured. Optional ones may be null, which means absent. Lengths are the wire's own limits:
+ * a request beyond them would be refused by every provider, and all of them would be blamed for it.
+ */
 const schema = z.object({
-  model: z.string().min(1).max(MODEL_NAME_CHARS_MAX),
+  model: textUpTo(MODEL_ID_LENGTH_MAX),
   messages,
   temperature: within(0, 2).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),

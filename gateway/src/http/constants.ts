@@ -7,26 +7,14 @@ export const BODY_BYTES_MAX: number = 1024 * 1024
 /** Most output tokens when a request names none: a few paragraphs, so that the hold stays small (design §5.1). */
 export const OUTPUT_TOKENS_DEFAULT = 512
 
-/** Largest `max_tokens` that the wire can carry (a signed 32-bit count); the model's context is the real limit. */
+/** Largest `max_tokens` that is taken: clients that want no limit send the largest 32-bit number. */
 export const OUTPUT_TOKENS_MAX: number = 2 ** 31 - 1
-
-/** Most messages in one request: OpenAI's own bound. Checked before any message is looked at. */
-export const MESSAGES_MAX = 2048
 
 /** Most text parts in one message; one per message of the longest conversation is plenty. */
 export const CONTENT_PARTS_MAX = 2048
 
-/** Longest model name, in characters: an owner, a slash, a file name. */
-export const MODEL_NAME_CHARS_MAX = 256
-
 /** Longest `name` of a participant: OpenAI's own bound. */
 export const PARTICIPANT_NAME_CHARS_MAX = 64
-
-/** Most stop texts: OpenAI's own bound. */
-export const STOP_TEXTS_MAX = 4
-
-/** Longest stop text. The provider holds back that much output while it looks for one. */
-export const STOP_TEXT_CHARS_MAX = 1024
 
 /**
  * How long the head of a stream waits for the first token after a provider accepted. Until then a failure is a plain

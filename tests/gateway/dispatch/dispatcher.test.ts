@@ -1,4 +1,4 @@
-import { LexoraError, promptTokensBound } from '@lexora/protocol'
+import { LexoraError, MAX_TOKENS_MAX, promptTokensBound } from '@lexora/protocol'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { MODEL, offer, until } from '../fixture.ts'
 import { chat, hangs, refuses, says, setting } from './support.ts'
@@ -56,6 +56,12 @@ describe('one request', () => {
     ])
     await run({ chat: { maxTokens: 5 } }).ended
     expect(ledger.authorised[1]).toMatchObject({ maxTokens: 5 })
+  })
+
+  it('asks for no more output than a request can name where nobody says how much fits', async () => {
+    const { run, ledger } = await setting()
+    await run({ chat: { maxTokens: 2 ** 31 - 1 } }).ended
+    expect(ledger.authorised).toMatchObject([{ maxTokens: MAX_TOKENS_MAX }])
   })
 
   it('tells the provider the same bounds as the ledger', async () => {

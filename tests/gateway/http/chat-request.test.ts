@@ -1,4 +1,4 @@
-import { errorCodeOf, LexoraError } from '@lexora/protocol'
+import { chatRequestCodec, errorCodeOf, LexoraError } from '@lexora/protocol'
 import { describe, expect, it } from 'vitest'
 import { parseChatRequest } from '../../../gateway/src/http/chat-request.ts'
 
@@ -211,7 +211,8 @@ describe('parseChatRequest()', () => {
     [{ model: null }, 'model'],
     [{ model: 3 }, 'model'],
     [{ model: '' }, 'model'],
-    [{ model: 'x'.repeat(257) }, 'model'],
+    [{ model: 'x'.repeat(129) }, 'model'],
+    [{ model: '😀'.repeat(65) }, 'model'],
     [{ messages: undefined }, 'messages'],
     [{ messages: null }, 'messages'],
     [{ messages: 'hi' }, 'messages'],
@@ -244,6 +245,8 @@ describe('parseChatRequest()', () => {
     [{ stop: '' }, 'stop'],
     [{ stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop'],
     [{ stop: [''] }, 'stop[0]'],
+    [{ stop: 'é'.repeat(257) }, 'stop'],
+    [{ stop: ['x', '😀'.repeat(129)] }, 'stop[1]'],
     [{ stop: 3 }, 'stop'],
     [{ stream: 'yes' }, 'stream'],
     [{ stream_options: {} }, 'stream_options'],
@@ -253,6 +256,18 @@ describe('parseChatRequest()', () => {
     const error = refusal({ ...BASE, ...extra })
     expect([error.code, error.facts['param']]).toEqual(['invalid_request', param])
     expect(error.message).toContain(`'${param}'`)
+  })
+
+  it.each<Record<string, unknown>>([
+    { model: '😀'.repeat(64) },
+    { messages: Array(2048).fill({ role: 'user', content: '' }) },
+    { messages: [{ role: 'user', content: '', name: '😀'.repeat(32) }] },
+    { stop: Array(4).fill('😀'.repeat(128)) },
+    { temperature: 2, top_p: 1, min_p: 1, presence_penalty: -2, frequency_penalty: -2, seed: -1 },
+    { temperature: 0, top_p: 1e-300, min_p: 0, seed: 2 ** 60 },
+  ])('takes nothing at its limits that a provider would call malformed, case %#', (extra) => {
+    const { request } = parse(extra)
+    expect(() => chatRequestCodec.decode(chatRequestCodec.encode(request))).not.toThrow()
   })
 
   it.each([undefined, null, 3, 'text', [], [BASE]])('refuses the body %j', (body) => {
