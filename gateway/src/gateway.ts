@@ -28,6 +28,7 @@ import { createDispatcher } from './dispatch/dispatcher.ts'
 import { createHttpApp } from './http/app.ts'
 import { createDiscovery } from './mesh/discovery.ts'
 import { createProviders } from './mesh/providers.ts'
+import { createRevocations, type Revocations } from './mesh/revocations.ts'
 import { createDirectory, type Directory } from './routing/directory.ts'
 
 /** What this build calls itself to peers. */
@@ -83,6 +84,7 @@ interface NetworkParts {
   settlements: Settlements
   leases: Leases
   prices: PriceBook
+  revocations: Revocations
 }
 
 const clock = (): number => Date.now()
@@ -140,6 +142,7 @@ async function startNetworkParts(
   await host.start()
 
   const prices = createPriceBook({ log })
+  const revocations = createRevocations()
   const { enrolmentToken } = config
   const client = createLedgerClient(
     { host, log: log.child({ part: 'ledger' }), clock },
@@ -147,7 +150,7 @@ async function startNetworkParts(
       ledger: config.network.ledger,
       role: 'gateway',
       software: SOFTWARE,
-      notices: prices.notices,
+      notices: { ...prices.notices, ...revocations.notices },
       ...(enrolmentToken === undefined ? {} : { enrolmentToken }),
     },
   )
@@ -173,12 +176,13 @@ async function startNetworkParts(
     settlements,
     leases,
     prices,
+    revocations,
   }
 }
 
 /** The live directory: providers that dial in, and those that discovery finds once this gateway is a member. */
 async function startDirectory(
-  { host, client, prices }: NetworkParts,
+  { host, client, prices, revocations }: NetworkParts,
   { log, ledgerPeerId }: { log: Logger; ledgerPeerId: string },
   closers: Closers,
 ): Promise<Directory> {
@@ -189,6 +193,7 @@ async function startDirectory(
     { host, directory, log: log.child({ part: 'providers' }), clock, certificate },
     { ledgerPeerId, software: SOFTWARE },
   )
+  revocations.onRevoked((serials) => providers.revoke(serials))
   await providers.serve()
   const discovery = createDiscovery(
     { host, directory, providers, log, clock, certificate, models },

@@ -37,10 +37,10 @@ async function startHost(listen: string[]): Promise<{ host: MeshHost; signer: Si
   return { host, signer: createSigner(seedOfKey(privateKey)) }
 }
 
-function certificate(peerId: string, role: 'provider' | 'gateway'): Uint8Array {
+function certificate(peerId: string, role: 'provider' | 'gateway', serial = 1): Uint8Array {
   const nowMs = Date.now()
   const times = { notBeforeMs: nowMs, notAfterMs: nowMs + 3_600_000 }
-  return issueCertificate(ledger, { peerId, role, accountRef: '', serial: 1, ...times })
+  return issueCertificate(ledger, { peerId, role, accountRef: '', serial, ...times })
 }
 
 /** A gateway's host with its provider sessions. */
@@ -243,5 +243,33 @@ describe('meet()', () => {
     const peerId = newSigner().peerId
     const addresses = ['/ip4/127.0.0.1/tcp/1']
     expect(await codeOf(gateway.providers.meet({ peerId, addresses }))).toBe('session_closed')
+  })
+})
+
+describe('a provider whose membership is revoked', () => {
+  it('loses its session, is no candidate any more and cannot come back', async () => {
+    const gateway = await startGateway()
+    const [bad, good] = [await startProvider(), await startProvider()]
+    const certified = certificate(bad.signer.peerId, 'provider', 7)
+    const hello = bad.hello({ capability: bad.record({ certificate: certified }) })
+    const session = await bad.dial(gateway, hello)
+    await good.dial(gateway)
+    await expect.poll(() => gateway.directory.size).toBe(2)
+
+    gateway.providers.revoke([7, 8])
+    await expect.poll(() => session.isOpen).toBe(false)
+    expect(gateway.directory.candidates(MODEL).map(({ peerId }) => peerId)).toEqual([
+      good.signer.peerId,
+    ])
+    expect(await codeOf(bad.dial(gateway, hello))).toBe('not_a_member')
+    expect(gateway.directory.size).toBe(1)
+  })
+
+  it('is remembered among the latest of very many', async () => {
+    const gateway = await startGateway()
+    const provider = await startProvider()
+    gateway.providers.revoke(Array.from({ length: 20_000 }, (_, index) => index + 2))
+    gateway.providers.revoke([1])
+    expect(await codeOf(provider.dial(gateway))).toBe('not_a_member')
   })
 })
