@@ -114,9 +114,13 @@ export async function openHome(home: LedgerHome, options: LevelStoreOptions = {}
     const isGone = error instanceof LexoraError && error.code === 'not_found'
     throw isGone ? journalDamaged(0, 'its folder is gone', error) : error
   })
-  if ((await ledgerIdOf(store)) === ledgerId) return store
-  await store.close()
-  throw journalDamaged(0, 'it belongs to another ledger')
+  try {
+    if ((await ledgerIdOf(store)) === ledgerId) return store
+    throw journalDamaged(0, 'it belongs to another ledger')
+  } catch (error) {
+    await store.close()
+    throw error
+  }
 }
 
 /** An earlier init may have moved its journal and not written the marker; with entries in it, it is no leftover. */
