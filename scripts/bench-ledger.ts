@@ -1,97 +1,84 @@
 /**
  * Durable money operations per second: each request is a hold and a capture, each answered only after fdatasync.
  *
- *     npx tsx scripts/bench-ledger.ts [requests]
+ *     npm run bench:ledger -- [requests] [part …]
+ *
+ * Parts: `process` (the ledger alone), `rpc` (over the mesh, ledger in a process of its own), `postgres` (the same
+ * work on PostgreSQL 15), `open` (start and memory with large books). Default: all but `open`.
  */
-
+import '../protocol/src/mesh/polyfill.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { hashSecret } from '../ledger/src/accounts/secret.ts'
-import { initHome, ledgerHome, openHome } from '../ledger/src/home.ts'
-import { createRandom } from '../ledger/src/random.ts'
-import { createLedgerService } from '../ledger/src/service.ts'
+import { closedLoop, openLoop, show, type Target } from './ledger-bench/load.ts'
+import { benchOpening } from './ledger-bench/opening.ts'
+import { startPostgres } from './ledger-bench/postgres.ts'
+import { openRpc } from './ledger-bench/rpc.ts'
+import { furnish, openLedger } from './ledger-bench/shop.ts'
 
-const MODEL = 'bench'
-const GATEWAY = 'gateway'
-const PROVIDER = 'provider'
-const requests = Number(process.argv[2] ?? 20_000)
+const CALLERS = [1, 16, 64, 256]
+/** Enough connections to show where more of them stop helping. */
+const CONNECTIONS = [8, 16, 32, 64]
 
-const directory = await mkdtemp(join(tmpdir(), 'lexora-ledger-bench-'))
-const clock = (): number => Date.now()
-const random = createRandom()
-const home = ledgerHome(directory)
-await initHome(home, { clock, random })
-const nothing = (): void => undefined
-const service = await createLedgerService({
-  store: await openHome(home),
-  clock,
-  random,
-  freeDiskBytes: () => Number.MAX_SAFE_INTEGER,
-  log: { info: nothing, warn: nothing, error: nothing },
-})
+const [first = '20000', ...named] = process.argv.slice(2)
+const requests = Number(first)
+const parts = named.length === 0 ? ['process', 'rpc', 'postgres'] : named
 
-try {
-  const keyHash = await furnish()
-  for (const clients of [1, 16, 64, 256]) await measure(clients, keyHash)
-} finally {
-  await service.stop()
-  await rm(directory, { recursive: true })
-}
-
-/** Prices, a provider and a rich customer; returns the hash of the customer's key. */
-async function furnish(): Promise<Uint8Array> {
-  const price = {
-    inputNanoUsd: 50_000_000n,
-    cachedInputNanoUsd: 10_000_000n,
-    outputNanoUsd: 200_000_000n,
-  }
-  const models = [{ model: MODEL, ...price }]
-  await service.setPrices({ version: 1, effectiveAtMs: 0, feeBasisPoints: 1_000, models })
-  const earner = await service.createAccount({ kind: 'provider', label: PROVIDER })
-  const { token } = await service.createEnrolment({
-    role: 'provider',
-    accountId: earner.accountId,
-    expiresAtMs: clock() + 60_000,
+if (parts.includes('process')) {
+  await inFolder(async (directory) => {
+    const service = await openLedger(directory)
+    await callers('in process', await furnish(service), requests)
+    await service.stop()
   })
-  await service.enrol({ token, peerId: PROVIDER })
-  const { accountId } = await service.createAccount({ kind: 'developer', label: 'bench' })
-  await service.deposit({ accountId, amount: 10n ** 15n, id: 'bench' })
-  const { text } = await service.createKey({ accountId, name: 'bench', mode: 'live' })
-  return hashSecret(text)
+}
+if (parts.includes('rpc')) {
+  await inFolder(async (directory) => {
+    const { target, close } = await openRpc(directory)
+    await callers('over the mesh', target, Math.ceil(requests / 5))
+    await close()
+  })
+}
+if (parts.includes('postgres')) await postgres(Math.ceil(requests / 5))
+if (parts.includes('open')) await inFolder((directory) => benchOpening(directory, requests))
+
+/** Every number of callers, and then half of what 64 of them reached at a steady rate. */
+async function callers(name: string, target: Target, count: number): Promise<void> {
+  await closedLoop(target, 64, Math.ceil(count / 10))
+  let reached = 0
+  for (const each of CALLERS) {
+    const figures = await closedLoop(target, each, each === 1 ? Math.ceil(count / 10) : count)
+    if (each === 64) reached = figures.perSecond
+    show(`${name}, ${each} callers`, figures)
+  }
+  // Two operations a request.
+  const half = reached / 4
+  show(`${name}, half load`, await openLoop(target, half, Math.min(count, Math.ceil(half * 3))))
 }
 
-async function measure(clients: number, keyHash: Uint8Array): Promise<void> {
-  const count = clients === 1 ? Math.ceil(requests / 10) : requests
-  const holdsMs: number[] = []
-  let left = count
-  const client = async (): Promise<void> => {
-    while (left-- > 0) {
-      const startMs = performance.now()
-      const order = { keyHash, requestId: random(16), gateway: GATEWAY, model: MODEL }
-      const { holdId } = await service.authorise({ ...order, promptTokensMax: 100, maxTokens: 100 })
-      holdsMs.push(performance.now() - startMs)
-      const usage = { promptTokens: 50, cachedTokens: 0, completionTokens: 50 }
-      const delivery = { holdId, provider: PROVIDER, usage, finishReason: 'stop' as const }
-      await service.settle({
-        ...delivery,
-        gateway: GATEWAY,
-        signedByProvider: true,
-        receipt: new Uint8Array(400),
-      })
+async function postgres(count: number): Promise<void> {
+  const server = await startPostgres()
+  if (server === undefined) {
+    console.log('PostgreSQL is not installed and could not be')
+    return
+  }
+  console.log(server.version)
+  for (const hasFees of [false, true]) {
+    for (const connections of CONNECTIONS) {
+      const { target, close } = await server.target(connections, hasFees)
+      await closedLoop(target, connections, Math.ceil(count / 10))
+      const name = `${connections} connections, ${hasFees ? 'with' : 'without'} the fee row`
+      show(name, await closedLoop(target, connections, count))
+      await close()
     }
   }
-  const cpu = process.cpuUsage()
-  const startMs = performance.now()
-  await Promise.all(Array.from({ length: clients }, client))
-  const seconds = (performance.now() - startMs) / 1_000
-  const { user, system } = process.cpuUsage(cpu)
-  holdsMs.sort((a, b) => a - b)
-  const at = (share: number): string =>
-    (holdsMs[Math.floor(holdsMs.length * share)] ?? 0).toFixed(2)
-  const perSecond = Math.round((2 * count) / seconds)
-  const each = ((user + system) / (2 * count)).toFixed(0)
-  console.log(
-    `${clients} clients: ${perSecond} durable operations/s, hold p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, CPU ${each} µs each`,
-  )
+  await server.stop()
+}
+
+async function inFolder(work: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'lexora-ledger-bench-'))
+  try {
+    await work(directory)
+  } finally {
+    await rm(directory, { recursive: true })
+  }
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
 import { assert } from '@lexora/protocol'
 import { z } from 'zod'
 import { type FrozenState, type Piece, restorePiece } from '../core/image.ts'
@@ -27,13 +26,16 @@ export interface RestoredState {
 /** Where snapshots are kept. They only save time: one that cannot be read is as good as none. */
 export interface SnapshotShelf {
   /**
-   * Writes a snapshot, a slice per event-loop turn, and puts it in place once it is durable. Keeps one older. Throws
-   * what the disk throws, and where `isAbandoned` says so.
+   * Writes a snapshot in slices and puts it in place once it is durable. Keeps one older. Between two slices it waits
+   * for `rest`, which is told how long the last one took, in ms. Throws what the disk and `rest` throw.
    */
-  save(label: SnapshotLabel, frozen: FrozenState, isAbandoned: () => boolean): Promise<Saved>
+  save(label: SnapshotLabel, frozen: FrozenState, rest: Rest): Promise<Saved>
   /** Reads the newest whole snapshot of this kind into a new state; undefined where there is none. */
   restore(kind: string, create: () => LedgerState): Promise<RestoredState | undefined>
 }
+
+/** Lets others work for a while; throwing ends the snapshot. */
+export type Rest = (tookMs: number) => Promise<void>
 
 /** What {@link SnapshotShelf.save} wrote. */
 export interface Saved {
@@ -44,12 +46,12 @@ export interface Saved {
 const HASH_BYTES = 32
 /** A page's length and the hash of all pages up to it. */
 const PAGE_HEADER_BYTES = 4 + HASH_BYTES
-/** A page's length is believed up to here: 256 records of the longest kind are far below it. */
+/** A page's length is believed up to here: 64 records of the longest kind are far below it. */
 const PAGE_BYTES_MAX = 64 * 1024 ** 2
-/** About half a millisecond of work between two turns of the event loop. */
-const RECORDS_PER_PAGE = 256
+/** Some tenths of a millisecond of work: every request may have to wait for it. */
+const RECORDS_PER_PAGE = 64
 /** So much may lie unsynced: an fdatasync of the journal may have to wait for it. */
-const UNSYNCED_BYTES_MAX = 4 * 1024 ** 2
+const UNSYNCED_BYTES_MAX = 1024 ** 2
 /** The newest, and one to fall back to. */
 const SNAPSHOTS_KEPT = 2
 /** Marks bigints in JSON. */
@@ -67,7 +69,7 @@ const labelSchema = z.strictObject({
  */
 export function createSnapshotShelf(directory: string): SnapshotShelf {
   return {
-    async save(label, frozen, isAbandoned) {
+    async save(label, frozen, rest) {
       await mkdir(directory, { recursive: true, mode: 0o700 })
       for (const name of await readdir(directory)) {
         if (name.endsWith('.part')) await rm(join(directory, name), { force: true })
@@ -77,7 +79,7 @@ export function createSnapshotShelf(directory: string): SnapshotShelf {
       const file = await open(draft, 'w', 0o600)
       let saved: Saved
       try {
-        saved = await writeAll(file, label, { frozen, isAbandoned })
+        saved = await writeAll(file, label, { frozen, rest })
         await file.sync()
       } catch (error) {
         await file.close()
@@ -103,7 +105,7 @@ export function createSnapshotShelf(directory: string): SnapshotShelf {
 
 interface Source {
   frozen: FrozenState
-  isAbandoned: () => boolean
+  rest: Rest
 }
 
 async function writeAll(file: FileHandle, label: SnapshotLabel, source: Source): Promise<Saved> {
@@ -125,11 +127,14 @@ async function writeAll(file: FileHandle, label: SnapshotLabel, source: Source):
   }
   await page(toJson({ v: 1, ...label }))
   let records = 0
+  let startMs = performance.now()
   for (const piece of source.frozen.pieces(RECORDS_PER_PAGE)) {
-    if (source.isAbandoned()) throw new Error('the snapshot was abandoned')
+    const text = toJson(piece, TAG)
     records += piece.items.length
-    await page(toJson(piece, TAG))
-    await turn()
+    const tookMs = performance.now() - startMs
+    await page(text)
+    await source.rest(tookMs)
+    startMs = performance.now()
   }
   await page(toJson({ end: records }))
   return { records, bytes }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { freezeState, shapeOf } from '../core/image.ts'
 import { createState, type LedgerState, STATE_FORMAT } from '../core/state.ts'
@@ -16,7 +17,7 @@ export interface SnapshotterComponents {
 export interface SnapshotterOptions {
   /**
    * Entries between two snapshots, and so most that a start replays; also at least as many as the last snapshot has
-   * records, so that large books are not written over and over. Default 100,000: a few seconds of replay.
+   * records, so that large books are not written over and over. Default 300,000: some seconds of replay.
    */
   everyEntries?: number
   /** The snapshot that the state was opened from. */
@@ -33,7 +34,9 @@ export interface Snapshotter {
   finish(head: Head): Promise<void>
 }
 
-const EVERY_ENTRIES = 100_000
+const EVERY_ENTRIES = 300_000
+/** Time at rest for each time of work. */
+const RESTS_PER_WORK = 4
 /** A replay of fewer takes milliseconds: a command that opens the ledger for a moment writes no snapshot. */
 const LAST_ENTRIES_MIN = 1_000
 
@@ -54,14 +57,22 @@ export function createSnapshotter(
   let takenSeq = options.opened?.head.nextSeq ?? 0
   let records = options.opened?.records ?? 0
   let isAbandoned = false
+  let isFinishing = false
   let running: Promise<void> | undefined
+
+  /** A snapshot takes a small share of the time, unless the ledger waits for it to stop. */
+  async function rest(tookMs: number): Promise<void> {
+    if (isAbandoned) throw new Error('the snapshot was abandoned')
+    if (isFinishing) await turn()
+    else await sleep(Math.max(1, tookMs * RESTS_PER_WORK))
+  }
 
   async function take(head: Head): Promise<void> {
     const startMs = performance.now()
     const frozen = freezeState(state)
     takenSeq = head.nextSeq
     try {
-      const saved = await shelf.save({ head, kind }, frozen, () => isAbandoned)
+      const saved = await shelf.save({ head, kind }, frozen, rest)
       records = saved.records
       const ms = Math.round(performance.now() - startMs)
       log.info({ nextSeq: head.nextSeq, ms, ...saved }, 'snapshot taken')
@@ -84,6 +95,7 @@ export function createSnapshotter(
       isAbandoned = true
     },
     async finish(head) {
+      isFinishing = true
       await running
       if (isAbandoned || head.nextSeq - takenSeq < Math.min(LAST_ENTRIES_MIN, everyEntries)) return
       running = take(head)
