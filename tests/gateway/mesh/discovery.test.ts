@@ -98,6 +98,7 @@ beforeEach(() => {
           met.push(target)
           return Promise.reject(new LexoraError('session_closed', 'nobody there'))
         },
+        revoke: () => undefined,
       },
       log: testLog().log,
       clock,
