@@ -34,7 +34,8 @@ export function createBackend(components: BackendComponents): GatewayBackend {
       const { apiKeyHash: keyHash, request: chat, requestId, stream } = call
       const ended = dispatcher.run({ keyHash, chat, requestId, stream }, left.signal, queue.push)
       ended.then(
-        () => queue.end(),
+        // Nothing was finished for a client that left: an end without a word would look like a fault of ours.
+        () => queue.end(left.signal.aborted ? clientGone() : undefined),
         (error: Error) => queue.end(error),
       )
       return queue.events
@@ -56,6 +57,10 @@ export function createBackend(components: BackendComponents): GatewayBackend {
       return { ready: checks.every(({ ok }) => ok), checks }
     },
   }
+}
+
+function clientGone(): LexoraError {
+  return new LexoraError('cancelled', 'The client went away.')
 }
 
 /** Lists what somebody serves now and the price list sells. */
