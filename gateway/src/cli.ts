@@ -2,7 +2,7 @@
 import '@lexora/protocol/polyfill'
 import { join } from 'node:path'
 import { errorCodeOf, LexoraError } from '@lexora/protocol'
-import { loadOrCreateKey, peerIdOfKey } from '@lexora/protocol/mesh'
+import { isLateWrite, loadOrCreateKey, peerIdOfKey } from '@lexora/protocol/mesh'
 import { Command, CommanderError } from 'commander'
 import { pino } from 'pino'
 import { type GatewayFlags, readConfig } from './config.ts'
@@ -77,6 +77,7 @@ async function start(flags: GatewayFlags): Promise<void> {
   // Only with an IPC channel: whoever started us is gone, so nobody would stop us later.
   process.on('disconnect', onSignal)
   const onCrash = (error: unknown): void => {
+    if (isLateWrite(error)) return
     log.fatal({ err: error }, 'unexpected failure')
     process.exitCode = EXIT.failure
     void shutDown(gateway.stop)

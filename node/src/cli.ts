@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import '@lexora/protocol/polyfill'
 import { errorCodeOf, LexoraError } from '@lexora/protocol'
+import { isLateWrite } from '@lexora/protocol/mesh'
 import { Command, CommanderError } from 'commander'
 import type { Logger } from 'pino'
 import { startBootstrap } from './bootstrap.ts'
@@ -134,6 +135,7 @@ function superviseEnd(log: Logger): {
   })
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
+      if (isLateWrite(error)) return
       log.fatal({ err: error, event }, 'unexpected failure')
       process.exitCode = EXIT.failure
       if (!ending) {

@@ -1,4 +1,5 @@
 import { LexoraError } from '@lexora/protocol'
+import { isLateWrite } from '@lexora/protocol/mesh'
 import { type Logger, pino } from 'pino'
 import type { LedgerHome } from '../home.ts'
 import { startLedger } from '../ledger.ts'
@@ -66,6 +67,7 @@ function stopOnSignals(stop: () => Promise<void>, log: Logger): void {
   // Only with an IPC channel: whoever started us is gone, so nobody would stop us later.
   process.on('disconnect', () => onSignal(143))
   const onCrash = (error: unknown): void => {
+    if (isLateWrite(error)) return
     log.fatal({ err: error }, 'unexpected failure: the ledger stops, restart it to verify')
     process.exit(EXIT_CODES.failure)
   }

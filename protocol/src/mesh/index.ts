@@ -9,6 +9,7 @@ export {
   type MeshHostOptions,
 } from './host.ts'
 export { generateKey, loadOrCreateKey, peerIdOfKey, publicKeyOfKey, seedOfKey } from './key-file.ts'
+export { isLateWrite } from './late-write.ts'
 export {
   createLedgerClient,
   type LedgerClient,
