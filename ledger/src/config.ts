@@ -6,3 +6,24 @@ export function readHome(flag: string | undefined): string {
   const named = flag ?? process.env['LEXORA_LEDGER_HOME']
   return named === undefined || named === '' ? join(homedir(), '.lexora', 'ledger') : resolve(named)
 }
+
+/** How the ledger reaches people. */
+export interface MailConfig {
+  /** LEXORA_LEDGER_SMTP_URL, e.g. `smtps://user:password@mail.example`; absent: letters become files. */
+  smtpUrl?: string
+  /** LEXORA_LEDGER_MAIL_FROM. */
+  from: string
+  /** LEXORA_LEDGER_SITE_URL: where the links in mails lead. */
+  siteUrl: string
+}
+
+/** Reads {@link MailConfig} from the environment. */
+export function readMailConfig(): MailConfig {
+  const { env } = process
+  const smtpUrl = env['LEXORA_LEDGER_SMTP_URL']
+  return {
+    ...(smtpUrl === undefined || smtpUrl === '' ? {} : { smtpUrl }),
+    from: env['LEXORA_LEDGER_MAIL_FROM'] ?? 'Lexora <no-reply@localhost>',
+    siteUrl: (env['LEXORA_LEDGER_SITE_URL'] ?? 'http://127.0.0.1:8080').replace(/\/+$/, ''),
+  }
+}

@@ -23,6 +23,12 @@ export interface LedgerHome {
   /** Says that there is a ledger here and which one, so that an empty journal is never taken for a new one. */
   marker: string
   adminSocket: string
+  /** What names people, apart from the journal. */
+  people: string
+  /** The same as a file: in backups, and here until it was read in. */
+  peopleDump: string
+  /** Letters, where no mail server is configured. */
+  mail: string
   /** The ledger's identity: whoever has this file signs for the network. */
   key: string
 }
@@ -37,6 +43,9 @@ export function ledgerHome(directory: string): LedgerHome {
     snapshots: join(directory, 'snapshots'),
     marker: join(directory, 'ledger.json'),
     adminSocket: join(directory, 'admin.sock'),
+    people: join(directory, 'people'),
+    peopleDump: join(directory, 'people.jsonl'),
+    mail: join(directory, 'mail'),
     key: join(directory, 'peer.key'),
   }
 }

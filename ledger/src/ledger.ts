@@ -3,7 +3,9 @@ import type { Logger } from 'pino'
 import { connectAdmin } from './admin/admin-client.ts'
 import { createAdminServer } from './admin/admin-server.ts'
 import { plain, runOperation, VERIFY_OPTIONS } from './admin/operations.ts'
+import { readMailConfig } from './config.ts'
 import { initHome, keptFiles, type LedgerHome, openHome, restoreHome } from './home.ts'
+import { openPeople } from './open-people.ts'
 import { createRandom } from './random.ts'
 import { createLedgerService, type LedgerService } from './service.ts'
 import type { BackupManifest } from './store/backup.ts'
@@ -171,7 +173,9 @@ async function openService(
     const snapshots = createSnapshotShelf(home.snapshots)
     const random = createRandom()
     const files = { snapshots, keptFiles: () => keptFiles(home) }
-    const parts = { store, clock, random, freeDiskBytes, log, ...files }
+    const people = await openPeople(home, readMailConfig(), random)
+    const clocks = { clock, steadyClock: () => performance.now() }
+    const parts = { store, ...clocks, random, freeDiskBytes, log, people, ...files }
     const options = leaseMs === undefined ? { onFatal } : { onFatal, leaseMs }
     return await createLedgerService(parts, options)
   } catch (error) {

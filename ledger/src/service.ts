@@ -1,6 +1,13 @@
 import { type AccountDesk, createAccountDesk } from './accounts/account-desk.ts'
+import { createInviteDesk, type InviteDesk } from './accounts/invite-desk.ts'
 import { createKeyDesk, type KeyDesk } from './accounts/key-desk.ts'
 import { createMemberDesk, type MemberDesk } from './accounts/member-desk.ts'
+import {
+  createPeopleDesk,
+  type PeopleDesk,
+  type PeopleDeskComponents,
+  type PeopleDeskOptions,
+} from './accounts/people-desk.ts'
 import { createRevocations, type Revocations } from './accounts/revocations.ts'
 import { type AuditDesk, createAuditDesk } from './admin/audit-desk.ts'
 import { createFreeTierDesk, type FreeTierDesk } from './billing/free-tier-desk.ts'
@@ -38,6 +45,10 @@ export interface LedgerServiceComponents {
   snapshots?: SnapshotShelf
   /** Paths of the files that belong into a backup beside the journal. */
   keptFiles?: () => string[]
+  /** The records about people; the service closes their store. */
+  people?: PeopleDeskComponents & PeopleDeskOptions
+  /** Ms of a clock that nobody sets, for the leases. Default: `clock`. */
+  steadyClock?: () => number
 }
 
 /** Options of {@link createLedgerService}. */
@@ -57,11 +68,14 @@ export interface LedgerService
   extends AccountDesk,
     KeyDesk,
     MemberDesk,
+    InviteDesk,
     PriceDesk,
     FreeTierDesk,
     AuditDesk,
     HoldDesk,
     Revocations {
+  /** People's accounts and log-ins; absent where the ledger was opened without their records. */
+  readonly people: PeopleDesk | undefined
   /** Random id of this ledger, from its first entry. */
   ledgerId(): string
   /** Where the journal ends; gateways remember it and refuse a ledger that went back. */
@@ -100,11 +114,17 @@ export async function createLedgerService(
   const isStorageLow = watchDisk(components)
   const desk: Desk = { writer, state, clock, random, isStorageLow, log }
   const { announce, ...revocations } = createRevocations(state)
-  const leases = createLeases({ clock }, { leaseMs: options.leaseMs ?? LEASE_MS })
+  const people =
+    components.people === undefined
+      ? undefined
+      : createPeopleDesk(desk, components.people, components.people)
+  const { steadyClock = clock } = components
+  const leases = createLeases({ clock, steadyClock }, { leaseMs: options.leaseMs ?? LEASE_MS })
   return {
     ...createAccountDesk(desk, announce),
     ...createKeyDesk(desk, announce),
     ...createMemberDesk(desk, announce),
+    ...createInviteDesk(desk),
     ...createPriceDesk(desk),
     ...createFreeTierDesk(desk),
     ...createAuditDesk(desk),
@@ -113,15 +133,19 @@ export async function createLedgerService(
     ledgerId: () => state.ledgerId,
     head: () => store.head(),
     verify: (verifyOptions) => verifyBooks(store, verifyOptions),
-    backUp(directory) {
+    people,
+    async backUp(directory) {
       const files = components.keptFiles?.() ?? []
-      const source = { store, ledgerId: state.ledgerId, nowMs: clock(), files }
+      const dump = await components.people?.store.dump()
+      const texts: Record<string, string> = dump === undefined ? {} : { 'people.jsonl': dump }
+      const source = { store, ledgerId: state.ledgerId, nowMs: clock(), files, texts }
       return writeBackup(source, directory)
     },
     async stop() {
       await writer.stop()
       await snapshotter?.finish(store.head())
       await store.close()
+      await components.people?.store.close()
     },
   }
 }

@@ -9,6 +9,12 @@ export const SECRET_PREFIXES = {
   test: 'lx_test_',
   /** Enrolment tokens. */
   enrolment: 'lxe_',
+  /** Invites to open a provider account. */
+  invite: 'lxi_',
+  /** Links in mails, good once. */
+  link: 'lxm_',
+  /** Sessions of people who have logged in. */
+  session: 'lxs_',
 } as const
 /** One of {@link SECRET_PREFIXES}. */
 export type SecretKind = keyof typeof SECRET_PREFIXES

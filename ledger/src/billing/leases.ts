@@ -12,25 +12,28 @@ export interface Leases {
   takeDue(lengthMax: number): string[]
 }
 
-/** Creates {@link Leases}. Bounded by the number of open holds. */
+/**
+ * Creates {@link Leases}. Bounded by the number of open holds. They run by a clock that nobody sets: a wall clock that
+ * jumps ahead must not end every running request, and one that jumps back must not keep money for hours.
+ */
 export function createLeases(
-  components: { clock: () => number },
+  components: { clock: () => number; steadyClock: () => number },
   options: { leaseMs: number },
 ): Leases {
   const leases = new Map<string, number>()
-  const untilMs = (): number => components.clock() + options.leaseMs
+  const endMs = (): number => components.steadyClock() + options.leaseMs
 
   return {
-    untilMs,
-    grant: (holdId) => void leases.set(holdId, untilMs()),
+    untilMs: () => components.clock() + options.leaseMs,
+    grant: (holdId) => void leases.set(holdId, endMs()),
     renew(holdId) {
       if (!leases.has(holdId)) return false
-      leases.set(holdId, untilMs())
+      leases.set(holdId, endMs())
       return true
     },
     drop: (holdId) => void leases.delete(holdId),
     takeDue(lengthMax) {
-      const nowMs = components.clock()
+      const nowMs = components.steadyClock()
       const due: string[] = []
       for (const [holdId, until] of leases) {
         if (due.length >= lengthMax) break

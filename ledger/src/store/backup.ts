@@ -52,6 +52,8 @@ export interface BackupSource {
   nowMs: number
   /** Small files that belong to the ledger, such as its key. They are read whole. */
   files: readonly string[]
+  /** Small texts that are no files yet, by the names that they get. */
+  texts?: Readonly<Record<string, string>>
 }
 
 /**
@@ -75,6 +77,11 @@ export async function writeBackup(
     for (const path of source.files) {
       const bytes = await readFile(path)
       const name = basename(path)
+      await writeDurably(join(directory, name), bytes)
+      files.push({ name, bytes: bytes.byteLength, sha256: sha256(bytes) })
+    }
+    for (const [name, text] of Object.entries(source.texts ?? {})) {
+      const bytes = Buffer.from(text)
       await writeDurably(join(directory, name), bytes)
       files.push({ name, bytes: bytes.byteLength, sha256: sha256(bytes) })
     }
