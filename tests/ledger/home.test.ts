@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { initHome, type LedgerHome, ledgerHome, openHome } from '../../ledger/src/home.ts'
-import { isJournalDamaged } from '../../ledger/src/store/chunk.ts'
+import { EMPTY_HEAD, isJournalDamaged } from '../../ledger/src/store/chunk.ts'
+import { initLevelStore } from '../../ledger/src/store/level-store.ts'
+import { nextChunk } from '../compliance/ledger-store-suite.ts'
 import { countingRandom } from './fixture.ts'
 
 describe('a ledger’s folder', () => {
@@ -43,6 +45,15 @@ describe('a ledger’s folder', () => {
 
   it('must have been made', async () => {
     expect(await openError()).toMatchObject({ code: 'not_found', facts: { noLedger: true } })
+  })
+
+  it('is let go of where its journal does not begin as a journal must', async () => {
+    await initHome(home, components)
+    await rm(home.journal, { recursive: true })
+    await initLevelStore(home.journal, nextChunk(EMPTY_HEAD, 1))
+    for (const attempt of ['first', 'second']) {
+      expect(isJournalDamaged(await openError()), attempt).toBe(true)
+    }
   })
 
   it('is not made anew where its journal is gone', async () => {
