@@ -2,6 +2,8 @@
 export interface Target {
   hold(): Promise<string>
   capture(holdId: string): Promise<unknown>
+  /** CPU time of the ledger's own process so far, in µs; absent where it is this one. */
+  ledgerCpu?: () => Promise<number>
 }
 
 /** What a run showed. */
@@ -11,6 +13,8 @@ export interface Figures {
   p99Ms: number
   /** CPU time of this process for each of the two operations of a request. */
   cpuMicros: number
+  /** The same of the ledger's process, where that is another one. */
+  ledgerMicros?: number
 }
 
 /** So many callers, each asking again as soon as it has its answer. */
@@ -20,7 +24,9 @@ export async function closedLoop(target: Target, callers: number, count: number)
   const caller = async (): Promise<void> => {
     while (left-- > 0) await request(target, holdsMs, performance.now())
   }
-  return measured(holdsMs, count, () => Promise.all(Array.from({ length: callers }, caller)))
+  return measured(target, holdsMs, count, () =>
+    Promise.all(Array.from({ length: callers }, caller)),
+  )
 }
 
 /**
@@ -31,7 +37,7 @@ export async function openLoop(target: Target, perSecond: number, count: number)
   const holdsMs: number[] = []
   const startMs = performance.now()
   const running: Promise<void>[] = []
-  return measured(holdsMs, count, async () => {
+  return measured(target, holdsMs, count, async () => {
     while (running.length < count) {
       const due = Math.min(count, ((performance.now() - startMs) / 1_000) * perSecond)
       while (running.length < due) {
@@ -51,15 +57,22 @@ async function request(target: Target, holdsMs: number[], startMs: number): Prom
 }
 
 async function measured(
+  target: Target,
   holdsMs: number[],
   count: number,
   work: () => Promise<unknown>,
 ): Promise<Figures> {
+  const ledgerBefore = await target.ledgerCpu?.()
   const cpu = process.cpuUsage()
   const startMs = performance.now()
   await work()
   const seconds = (performance.now() - startMs) / 1_000
   const { user, system } = process.cpuUsage(cpu)
+  const ledgerAfter = await target.ledgerCpu?.()
+  const ledger =
+    ledgerBefore === undefined || ledgerAfter === undefined
+      ? {}
+      : { ledgerMicros: (ledgerAfter - ledgerBefore) / (2 * count) }
   holdsMs.sort((a, b) => a - b)
   const at = (share: number): number => holdsMs[Math.floor(holdsMs.length * share)] ?? 0
   return {
@@ -67,6 +80,7 @@ async function measured(
     p50Ms: at(0.5),
     p99Ms: at(0.99),
     cpuMicros: (user + system) / (2 * count),
+    ...ledger,
   }
 }
 
@@ -74,6 +88,10 @@ async function measured(
 export function show(name: string, figures: Figures): void {
   const { perSecond, p50Ms, p99Ms, cpuMicros } = figures
   const latency = `hold p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms`
-  const cpu = `${cpuMicros.toFixed(0)} µs CPU each`
+  const own = `${cpuMicros.toFixed(0)} µs CPU each`
+  const cpu =
+    figures.ledgerMicros === undefined
+      ? own
+      : `${own}, the ledger's process ${figures.ledgerMicros.toFixed(0)} µs`
   console.log(`${name.padEnd(34)} ${Math.round(perSecond)}/s, ${latency}, ${cpu}`)
 }

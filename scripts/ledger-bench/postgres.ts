@@ -102,14 +102,21 @@ async function openTarget(
   const capture = { name: 'capture', text: CAPTURE(hasFees) }
   const holders = new Map<string, number>()
   let count = 0
-  const next = (): Connection => pool[count++ % connections] as Connection
+  const idle = [...pool]
+  // As many callers as connections: one is always idle.
+  async function run(statement: { name: string; text: string; values: unknown[] }): Promise<void> {
+    const client = idle.pop()
+    if (client === undefined) throw new Error('more callers than connections')
+    await client.query(statement)
+    idle.push(client)
+  }
   return {
     target: {
       async hold() {
         const id = crypto.randomUUID()
-        const customer = 1 + (count % CUSTOMERS)
+        const customer = 1 + (count++ % CUSTOMERS)
         holders.set(id, customer)
-        await next().query({ name: 'hold', text: HOLD, values: [id, customer, 25_000] })
+        await run({ name: 'hold', text: HOLD, values: [id, customer, 25_000] })
         return id
       },
       capture(id) {
@@ -117,7 +124,7 @@ async function openTarget(
         holders.delete(id)
         const provider = CUSTOMERS + 1 + (count % (PROVIDERS - 1))
         const values = [id, customer, provider, 25_000, 12_500, 11_250, 1_250]
-        return next().query({ ...capture, values })
+        return run({ ...capture, values })
       },
     },
     close: async () => void (await Promise.all(pool.map((client) => client.end()))),

@@ -73,6 +73,11 @@ export async function openRpc(
     })
 
   const target: Target = {
+    async ledgerCpu() {
+      child.send('cpu')
+      const [micros] = (await once(child, 'message')) as [number]
+      return micros
+    },
     async hold() {
       const requestId = random(16)
       const order = authoriseRequestCodec.encode({ ...TERMS, keyHash, requestId })
@@ -122,6 +127,10 @@ async function serve(directory: string): Promise<void> {
     { keyFile: join(directory, 'peer.key'), listen: ['/ip4/127.0.0.1/tcp/0'] },
   )
   await edge.start()
+  process.on('message', () => {
+    const { user, system } = process.cpuUsage()
+    process.send?.(user + system)
+  })
   process.send?.({ addresses: edge.addresses(), peerId: edge.peerId, keyHash } satisfies Ready)
 }
 
