@@ -202,6 +202,18 @@ function openingError(directory: string, error: unknown): LexoraError {
       cause: error,
     })
   }
+  if (text.includes('No space left')) {
+    return new LexoraError('storage_full', 'the disk is full: the journal cannot be opened', {
+      facts: { directory },
+      cause: error,
+    })
+  }
+  if (/Read-only file system|Permission denied/.test(text)) {
+    return new LexoraError('ledger_unavailable', 'the journal’s folder cannot be written to', {
+      facts: { directory },
+      cause: error,
+    })
+  }
   return journalDamaged(0, 'the database cannot be opened', error)
 }
 
