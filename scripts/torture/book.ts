@@ -1,7 +1,7 @@
 import type { Customer } from './market.ts'
 import { issueKey, LEASE_OVER_MS, type Plan } from './market.ts'
 import { costOf, heldBy, newRequest, outage, type Request, recheck } from './request.ts'
-import { must, type Witness, type Worker } from './worker.ts'
+import { must, type Witness, type Worker } from './tortured-process.ts'
 
 interface Credit {
   id: string

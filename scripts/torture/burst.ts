@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { ceilingOf, GATEWAYS, issueKey, MODEL, openMarket } from './market.ts'
 import type { Random } from './random.ts'
-import { must, startWorker, type Worker } from './worker.ts'
+import { must, startWorker, type Worker } from './tortured-process.ts'
 
 /** Requests at once: what a busy customer sends while its credit runs out. */
 const PARALLEL = 200

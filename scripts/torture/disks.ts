@@ -12,8 +12,9 @@ import {
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Random } from './random.ts'
-import { must, type Worker } from './worker.ts'
+import type { Worker } from './tortured-process.ts'
 
+const COMPILER = 'gcc'
 const SHIM_SOURCE = fileURLToPath(new URL('./disk.c', import.meta.url))
 
 /** How a ledger's life ends, and what its folder is afterwards. */
@@ -48,7 +49,7 @@ export function killedProcess(): Disk {
 export function buildShim(folder: string): string {
   const library = join(folder, 'disk.so')
   const flags = ['-O1', '-shared', '-fPIC', '-o', library, SHIM_SOURCE, '-ldl', '-lpthread']
-  execFileSync('gcc', flags, { stdio: ['ignore', 'ignore', 'inherit'] })
+  execFileSync(COMPILER, flags, { stdio: ['ignore', 'ignore', 'inherit'] })
   return library
 }
 
@@ -56,7 +57,7 @@ export function buildShim(folder: string): string {
 export function hasShim(): boolean {
   if (process.platform !== 'linux') return false
   try {
-    execFileSync('gcc', ['--version'], { stdio: 'ignore' })
+    execFileSync(COMPILER, ['--version'], { stdio: 'ignore' })
     return true
   } catch {
     return false
@@ -181,20 +182,21 @@ export function failingDisk(options: ShimOptions, kind: 'eio' | 'full'): Disk {
   }
 }
 
-/** A disk that takes so long for a sync. */
+/** A disk that takes so long for a sync; the process is killed while everybody waits. */
 export function slowDisk(options: ShimOptions, delayMs: number): Disk {
   const parts = shim(options)
   return {
-    ...failingDisk(options, 'eio'),
+    endsItself: false,
     environment: parts.environment,
     beforeStart() {
       parts.settle()
       parts.order('none', 0)
     },
-    arm() {
-      must(delayMs > 0, 'a slow disk takes time')
+    arm(worker, random) {
       parts.order('slow', 1, delayMs)
+      setTimeout(() => worker.kill(), random.between(delayMs, 3 * delayMs))
       return `sync takes ${delayMs} ms`
     },
+    afterEnd: () => '',
   }
 }

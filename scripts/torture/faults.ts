@@ -5,7 +5,7 @@ import { flipBit, listFiles } from './disks.ts'
 import { openCustomers, openMarket, planRequest } from './market.ts'
 import type { Random } from './random.ts'
 import { carryOut } from './request.ts'
-import { must, startWorker, Violation, type Witness, type Worker } from './worker.ts'
+import { must, startWorker, Violation, type Witness, type Worker } from './tortured-process.ts'
 
 /** Entries of the journal that is damaged: several tables and a log. */
 const REQUESTS = 400

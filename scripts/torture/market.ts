@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Random } from './random.ts'
-import type { Worker } from './worker.ts'
+import type { Worker } from './tortured-process.ts'
 
 /** What is for sale. Odd prices, so that every amount has to be rounded. */
 export const MODEL = 'tortured'
@@ -12,7 +12,7 @@ const UNITS = 1_000_000n
 
 /** Peers that ask; the ledger trusts the edge in front of it for who they are. */
 export const GATEWAYS = ['gateway-one', 'gateway-two', 'gateway-three'] as const
-export const PROVIDERS = ['provider-one', 'provider-two'] as const
+const PROVIDERS = ['provider-one', 'provider-two'] as const
 
 /** Far above a lease of 60 s. */
 export const LEASE_OVER_MS = 61_000

@@ -6,8 +6,8 @@ import { failingDisk, killedProcess, powerCut } from './disks.ts'
 import { faultRun } from './faults.ts'
 import { raceRun } from './races.ts'
 import type { Random } from './random.ts'
+import { NotStarted, Violation } from './tortured-process.ts'
 import { copyTree, type Plant } from './tree.ts'
-import { NotStarted, Violation } from './worker.ts'
 
 /** A run that a mutant must not survive. */
 type Trial = 'kill' | 'power' | 'lying disk' | 'eio' | 'full' | 'faults' | 'burst' | 'races'

@@ -10,7 +10,7 @@ import {
 } from './market.ts'
 import type { Random } from './random.ts'
 import { authorise, deliveryOf, type Request } from './request.ts'
-import { must, startWorker, type Worker } from './worker.ts'
+import { must, startWorker, type Worker } from './tortured-process.ts'
 
 /** What can happen to a hold, each of it once. */
 const EVENTS = ['settle', 'claim', 'void', 'expire'] as const

@@ -1,5 +1,5 @@
 import { type Customer, ceilingOf, MODEL, type Plan, priceOf } from './market.ts'
-import { type Answer, must, type Worker } from './worker.ts'
+import { type Answer, must, type Worker } from './tortured-process.ts'
 
 /** As much of an answer as a person reads. */
 const ANSWER_LENGTH_MAX = 200
@@ -74,7 +74,7 @@ function authoriseRefused(request: Request, answer: Refused): boolean {
 }
 
 /** Settles, again or for the first time, and compares the amounts with what they must be. */
-export async function settle(worker: Worker, request: Request): Promise<boolean> {
+async function settle(worker: Worker, request: Request): Promise<boolean> {
   if (request.settled === 'unasked') request.settled = 'asked'
   const answer = await worker.ask<Settlement>('settle', deliveryOf(request))
   if (answer.kind === 'lost') return false
@@ -97,7 +97,7 @@ export async function settle(worker: Worker, request: Request): Promise<boolean>
 }
 
 /** Tells another story about a settled hold: refused, with what stands. */
-export async function contradict(worker: Worker, request: Request): Promise<boolean> {
+async function contradict(worker: Worker, request: Request): Promise<boolean> {
   const delivery = deliveryOf(request)
   const completionTokens = delivery.usage.completionTokens === 0 ? 1 : 0
   const usage = { ...delivery.usage, completionTokens }
@@ -111,7 +111,7 @@ export async function contradict(worker: Worker, request: Request): Promise<bool
 }
 
 /** Releases, again or for the first time. */
-export async function voidHold(worker: Worker, request: Request): Promise<boolean> {
+async function voidHold(worker: Worker, request: Request): Promise<boolean> {
   if (request.voided === 'unasked') request.voided = 'asked'
   const { gateway } = request.plan
   const answer = await worker.ask('voidHold', { holdId: request.holdId, gateway })
@@ -128,7 +128,7 @@ export async function voidHold(worker: Worker, request: Request): Promise<boolea
 }
 
 /** Claims as the provider, again or for the first time. */
-export async function claim(worker: Worker, request: Request): Promise<boolean> {
+async function claim(worker: Worker, request: Request): Promise<boolean> {
   if (request.claimed === 'unasked') request.claimed = 'asked'
   const answer = await worker.ask('claim', deliveryOf(request))
   if (answer.kind === 'lost') return false
@@ -177,7 +177,7 @@ export async function recheck(worker: Worker, request: Request): Promise<void> {
     await certain(claim(worker, request))
   }
   if (request.settled !== 'unasked') await certain(settle(worker, request))
-  else if (request.voided !== 'unasked') await certain(voidHold(worker, request))
+  if (request.voided !== 'unasked') await certain(voidHold(worker, request))
 }
 
 async function certain(step: Promise<boolean>): Promise<void> {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-const PROGRAM = fileURLToPath(new URL('./worker-process.ts', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('./tortured-program.ts', import.meta.url))
 
 /** Longest wait for anything. A ledger that is silent for so long hangs, and that is a finding. */
 const PATIENCE_MS = 60_000
@@ -50,7 +50,9 @@ export interface Worker {
   acknowledged(): number
   /** Resolves when the process has ended and all that it said is read. */
   ended: Promise<{ code: number | null; signal: string | null }>
+  /** How long the start took, without the loading of the program: on the clock, and of the processor. */
   openMs: number
+  openCpuMs: number
   /** What it wrote to stderr. */
   complaint(): string
 }
@@ -83,13 +85,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const waiting = new Map<number, (line: Record<string, unknown> | undefined) => void>()
   let witness: Witness = { nextSeq: 0, hash: '' }
   let acknowledged = 0
-  const opening = deferred<number>()
+  const opening = deferred<Record<string, unknown>>()
   opening.promise.catch(() => undefined)
 
   function onLine([id, body]: Line): void {
     const head = body['head'] as Witness | undefined
     if (head !== undefined && head.nextSeq > witness.nextSeq) witness = head
-    if (id === 'ready') opening.resolve(Number(body['openMs']))
+    if (id === 'ready') opening.resolve(body)
     else if (id === 'refused')
       opening.reject(new NotStarted(String(body['code']), String(body['message'])))
     else waiting.get(Number(id))?.(body)
@@ -101,7 +103,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     return end
   })
   const watch = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
-  const openMs = await opening.promise.finally(() => clearTimeout(watch))
+  const opened = await opening.promise.finally(() => clearTimeout(watch))
 
   let count = 0
   async function ask<T>(operation: string, input: unknown = {}): Promise<Answer<T>> {
@@ -133,7 +135,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     witness: () => witness,
     acknowledged: () => acknowledged,
     ended,
-    openMs,
+    openMs: Number(opened['openMs']),
+    openCpuMs: Number(opened['openCpuMs']),
     complaint: () => complaint,
   }
 }

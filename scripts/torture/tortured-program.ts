@@ -2,7 +2,7 @@
  * The process that is tortured: a ledger service on its real store, worked by lines of JSON `[id, operation, input]`
  * on stdin. Every answer carries the journal's head, as a witness outside the process.
  *
- *     node --import tsx worker-process.ts <tree> <home> <seed>
+ *     node --import tsx tortured-program.ts <tree> <home> <seed>
  */
 import { createHash } from 'node:crypto'
 import { writeSync } from 'node:fs'
@@ -95,7 +95,12 @@ async function digestOf(store: Store): Promise<string> {
 const bytesOf = (value: unknown): Uint8Array => Buffer.from(String(value), 'hex')
 
 function operations(service: LedgerService, store: Store) {
-  type Of<Name extends keyof LedgerService> = Parameters<LedgerService[Name]>[0]
+  type Of<Name extends keyof LedgerService> = LedgerService[Name] extends (
+    request: infer Request,
+    ...rest: never[]
+  ) => unknown
+    ? Request
+    : never
   const credit = (input: Input) => ({ ...input, amount: BigInt(String(input['amount'])) })
   return {
     balance: (input: Input) => service.balance(String(input['accountId'])),
@@ -163,10 +168,13 @@ async function inspect(folder: string): Promise<unknown> {
 try {
   await homes.initHome(home, { clock, random: random.bytes })
   const startMs = performance.now()
+  const startCpu = process.cpuUsage()
   const { service, store } = await open(folder, onFatal)
   const openMs = performance.now() - startMs
+  const { user, system } = process.cpuUsage(startCpu)
+  const openCpuMs = (user + system) / 1_000
   const table: Record<string, (input: Input) => unknown> = operations(service, store)
-  say(['ready', { openMs, head: service.head() }])
+  say(['ready', { openMs, openCpuMs, head: service.head() }])
   const lines = createInterface({ input: process.stdin })
   for await (const line of lines) {
     const [id, operation, input] = JSON.parse(line) as [number, string, Input]
