@@ -1,4 +1,4 @@
-import { errorCodeOf, formatUsd, LexoraError } from '@lexora/protocol'
+import { type ErrorCode, errorCodeOf, formatUsd, LexoraError } from '@lexora/protocol'
 import { isJournalDamaged } from './store/chunk.ts'
 
 /** What a failed command tells: the process's exit code and what to do. */
@@ -19,6 +19,13 @@ export const EXIT_CODES = {
   integrity: 9,
   temporary: 75,
 } as const
+
+/** Failures after which nobody knows what became of the command: promising that nothing changed would invite a repeat. */
+const UNTOLD: Partial<Record<ErrorCode, [exitCode: number, hint: string]>> = {
+  timeout: [EXIT_CODES.temporary, 'it may be done yet: look before you repeat the command'],
+  session_closed: [EXIT_CODES.temporary, 'it may be done: look before you repeat the command'],
+  internal: [EXIT_CODES.failure, 'look before you repeat the command'],
+}
 
 /** An error for the person at the terminal. */
 export function failureOf(error: unknown, home: string): Failure {
@@ -51,11 +58,11 @@ export function failureOf(error: unknown, home: string): Failure {
     case 'storage_full':
       return failure(EXIT_CODES.temporary, 'free disk space, at least 1 GiB', true)
     case 'ledger_unavailable':
-    case 'timeout':
-    case 'session_closed':
       return failure(EXIT_CODES.temporary, 'look at the ledger’s log, then try again', true)
     default:
-      return failure(EXIT_CODES.failure, 'nothing was changed by this command')
+      return failure(
+        ...(UNTOLD[code] ?? [EXIT_CODES.failure, 'nothing was changed by this command']),
+      )
   }
 }
 

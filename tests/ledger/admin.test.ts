@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -120,6 +120,15 @@ describe('the admin socket', () => {
 
   it('checks the books of a running ledger', async () => {
     expect(await ask('verify', {})).toMatchObject({ problems: [], customersPaid: '5' })
+  })
+
+  it('is not waited for without end, and says so', async () => {
+    const silent = join(directory, 'silent.sock')
+    const deaf = createServer(() => {}).listen(silent)
+    await once(deaf, 'listening')
+    const client = await connectAdmin(silent, { answerMs: 50 })
+    expect(await codeOf(client?.ask('account.deposit', {}) ?? Promise.resolve())).toBe('timeout')
+    deaf.close()
   })
 
   it('takes the place of a socket that was left behind', async () => {

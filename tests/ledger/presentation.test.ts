@@ -77,11 +77,22 @@ describe('failureOf()', () => {
     [new LexoraError('conflict', 'x'), 1],
     [journalDamaged(7, 'x'), 9],
     [new LexoraError('ledger_unavailable', 'x'), 75],
+    [new LexoraError('timeout', 'x'), 75],
     [new LexoraError('storage_full', 'x'), 75],
     [new Error('x'), 1],
     ['x', 1],
   ])('%s exits with %d', (error, exitCode) => {
     expect(failureOf(error, '/home').exitCode).toBe(exitCode)
+  })
+
+  it.each([
+    new LexoraError('timeout', 'x'),
+    new LexoraError('session_closed', 'x'),
+    new Error('x'),
+  ])('promises nothing where nobody knows what became of a command: %s', (error) => {
+    const { hint, retryable } = failureOf(error, '/home')
+    expect(hint).toContain('before you repeat the command')
+    expect(retryable).toBe(false)
   })
 })
 

@@ -9,8 +9,11 @@ import {
   readLine,
 } from './admin-message.ts'
 
-/** A whole journal is read by `verify`; everything else is a moment's work. */
-const ANSWER_TIMEOUT_MS = 10 * 60_000
+/** A moment's work, behind at most some seconds of a busy disk. */
+const ANSWER_TIMEOUT_MS = 30_000
+/** Operations that read the whole journal, and how long they may take. */
+const LONG_OPERATIONS: ReadonlySet<string> = new Set(['verify', 'backup'])
+const LONG_TIMEOUT_MS = 10 * 60_000
 
 /** A line to a running ledger. */
 export interface AdminClient {
@@ -19,8 +22,14 @@ export interface AdminClient {
   close(): void
 }
 
-/** Connects to the ledger that runs on this socket; undefined where none does. */
-export async function connectAdmin(path: string): Promise<AdminClient | undefined> {
+/**
+ * Connects to the ledger that runs on this socket; undefined where none does. `answerMs` is how long a usual operation
+ * may take, 30 s by default.
+ */
+export async function connectAdmin(
+  path: string,
+  { answerMs = ANSWER_TIMEOUT_MS }: { answerMs?: number } = {},
+): Promise<AdminClient | undefined> {
   const socket = connect({ path, allowHalfOpen: true })
   try {
     await once(socket, 'connect')
@@ -30,13 +39,15 @@ export async function connectAdmin(path: string): Promise<AdminClient | undefine
     throw error
   }
   return {
-    ask: (operation, input) => ask(socket, operation, input),
+    ask(operation, input) {
+      socket.setTimeout(LONG_OPERATIONS.has(operation) ? LONG_TIMEOUT_MS : answerMs)
+      return ask(socket, operation, input)
+    },
     close: () => socket.destroy(),
   }
 }
 
 async function ask(socket: Socket, operation: string, input: unknown): Promise<unknown> {
-  socket.setTimeout(ANSWER_TIMEOUT_MS)
   socket.write(`${JSON.stringify({ v: 1, operation, input })}\n`)
   try {
     return dataOf(readAnswer(await readLine(socket, ANSWER_BYTES_MAX)))

@@ -57,13 +57,25 @@ export function dataOf(answer: AdminAnswer): unknown {
  * `timeout` where the socket's idle time passes.
  */
 export async function readLine(socket: Socket, bytesMax: number): Promise<string> {
-  const chunks: Buffer[] = []
-  let length = 0
   const isIdle = { yes: false }
   socket.once('timeout', () => {
     isIdle.yes = true
     socket.destroy()
   })
+  try {
+    const line = await firstLine(socket, bytesMax)
+    if (line !== undefined) return line
+  } catch (error) {
+    // A socket that is destroyed under its reader ends with an error of Node's own.
+    if (error instanceof LexoraError) throw error
+  }
+  if (isIdle.yes) throw new LexoraError('timeout', 'no answer in time')
+  throw new LexoraError('session_closed', 'the line broke off')
+}
+
+async function firstLine(socket: Socket, bytesMax: number): Promise<string | undefined> {
+  const chunks: Buffer[] = []
+  let length = 0
   for await (const data of socket.iterator({ destroyOnReturn: false })) {
     const chunk = data as Buffer
     const end = chunk.indexOf(0x0a)
@@ -73,6 +85,5 @@ export async function readLine(socket: Socket, bytesMax: number): Promise<string
     chunks.push(part)
     if (end !== -1) return Buffer.concat(chunks).toString('utf8')
   }
-  if (isIdle.yes) throw new LexoraError('timeout', 'no answer in time')
-  throw new LexoraError('session_closed', 'the line broke off')
+  return undefined
 }
