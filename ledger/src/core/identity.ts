@@ -20,6 +20,8 @@ export interface IdentityState {
   keys: Map<string, ApiKey>
   /** Key hash to key id. */
   keyIds: Map<string, string>
+  /** Account id to the ids of its keys, oldest first: looking through the keys of everybody takes too long. */
+  accountKeys: Map<string, string[]>
   enrolments: Map<string, Enrolment>
   /** Token hash to enrolment id. */
   enrolmentIds: Map<string, string>
@@ -45,6 +47,7 @@ export function createIdentity(): IdentityState {
     accounts: new Table(),
     keys: new Table(),
     keyIds: new Table(),
+    accountKeys: new Table(),
     enrolments: new Table(),
     enrolmentIds: new Table(),
     invites: new Table(),
@@ -172,7 +175,11 @@ function enterKey(state: IdentityState, change: KeyChange, { atMs }: Place): voi
     return
   }
   const { key } = change
-  if (change.type === 'key') assert(!state.keyIds.has(key.hash), 'key hashes are new')
+  if (change.type === 'key') {
+    assert(!state.keyIds.has(key.hash), 'key hashes are new')
+    const before = state.accountKeys.get(key.accountId) ?? []
+    state.accountKeys.set(key.accountId, [...before, key.keyId])
+  }
   state.keys.set(key.keyId, key)
   state.keyIds.set(key.hash, key.keyId)
 }

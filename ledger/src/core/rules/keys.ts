@@ -108,7 +108,8 @@ export function revokeKey(
 
 /** All keys of an account, oldest first. */
 export function keysOf(state: LedgerState, accountId: string): ApiKey[] {
-  return [...state.keys.values()].filter((key) => key.accountId === accountId)
+  const keyIds = state.accountKeys.get(accountId) ?? []
+  return keyIds.flatMap((keyId) => state.keys.get(keyId) ?? [])
 }
 
 function goodKey(state: LedgerState, keyId: string): ApiKey | ReturnType<typeof refuse> {
