@@ -41,10 +41,14 @@ function tail(path: string, from: number): string[] {
     const start = Math.max(from, size - TAIL_BYTES)
     const bytes = Buffer.alloc(Math.max(0, size - start))
     const length = readSync(file, bytes, 0, bytes.length, start)
-    return bytes
-      .toString('utf8', 0, length)
-      .split('\n')
-      .filter((line) => line.trim() !== '')
+    return (
+      bytes
+        .toString('utf8', 0, length)
+        .split('\n')
+        // Where the tail begins in the middle of a line, its rest is no line of JSON and looks like a crash's words.
+        .slice(start > from ? 1 : 0)
+        .filter((line) => line.trim() !== '')
+    )
   } finally {
     closeSync(file)
   }
