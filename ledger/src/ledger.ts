@@ -9,6 +9,7 @@ import { openPeople } from './open-people.ts'
 import { createRandom } from './random.ts'
 import { createLedgerService, type LedgerService } from './service.ts'
 import type { BackupManifest } from './store/backup.ts'
+import { startScrub } from './store/scrub.ts'
 import { createSnapshotShelf } from './store/snapshot-shelf.ts'
 import type { Store } from './store/store.ts'
 import { verifyBooks } from './verify.ts'
@@ -61,10 +62,9 @@ export async function startLedger(
 ): Promise<Ledger> {
   const { home, log } = components
   const { listen, announce } = options
-  const service = await openService(home, await openHome(home, { check: 'ends' }), {
-    log,
-    ...options,
-  })
+  const store = await openHome(home, { check: 'ends' })
+  const service = await openService(home, store, { log, ...options })
+  const scrub = startScrub(store, { onDamage: options.onFatal })
   const { createMeshEdge } = await import('./rpc/mesh-edge.ts')
   const mesh = createMeshEdge({ service, log, clock }, { keyFile: home.key, listen, announce })
   // Everything that talks to the outside, in the order of starting.
@@ -76,6 +76,7 @@ export async function startLedger(
   async function stop(): Promise<void> {
     clearInterval(timer)
     for (const edge of started.reverse()) await edge.stop()
+    await scrub.stop()
     await service.stop()
   }
 

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Chunk, EMPTY_HEAD, isJournalDamaged } from '../../ledger/src/store/chunk.ts'
 import { initLevelStore, openLevelStore } from '../../ledger/src/store/level-store.ts'
 import { createMemoryStore } from '../../ledger/src/store/memory-store.ts'
+import { startScrub } from '../../ledger/src/store/scrub.ts'
 import type { Store } from '../../ledger/src/store/store.ts'
 import { ledgerStoreSuite, nextChunk, readSeqs } from '../compliance/ledger-store-suite.ts'
 
@@ -200,5 +201,53 @@ describe('openLevelStore()', () => {
     const again = initLevelStore(journal(), nextChunk(EMPTY_HEAD, 1))
     await expect(again).rejects.toMatchObject({ code: 'conflict' })
     expect(await openError()).toBeUndefined()
+  })
+})
+
+describe('startScrub()', () => {
+  it('finds damage that a start from a snapshot does not see, once', async () => {
+    await makeDirectory()
+    await initLevelStore(journal(), nextChunk(EMPTY_HEAD, 1))
+    const store = await openLevelStore(journal())
+    for (let index = 0; index < 5; index += 1) await store.append(nextChunk(store.head(), 2))
+    await store.close()
+    const database = new Level<Uint8Array, Uint8Array>(journal(), {
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+    })
+    const key = Buffer.alloc(8)
+    key.writeBigUInt64BE(3n)
+    const bytes = Uint8Array.from((await database.get(key)) ?? [])
+    bytes[90] = (bytes[90] ?? 0) ^ 1
+    await database.put(key, bytes)
+    await database.close()
+
+    const opened = await openLevelStore(journal(), { check: 'ends' })
+    const damage: unknown[] = []
+    const scrub = startScrub(opened, { onDamage: (error) => damage.push(error), everyMs: 1 })
+    await vi.waitFor(() => expect(damage).toHaveLength(1))
+    expect(isJournalDamaged(damage[0])).toBe(true)
+    await scrub.stop()
+    await opened.close()
+    await removeDirectory()
+  })
+
+  it('reads again and again until it is stopped, and tells of nothing else', async () => {
+    const store = createMemoryStore()
+    await store.append(nextChunk(EMPTY_HEAD, 1))
+    let readings = 0
+    const counted: Store = {
+      ...store,
+      readFrom(seq) {
+        readings += 1
+        return store.readFrom(seq)
+      },
+    }
+    const damage: unknown[] = []
+    const scrub = startScrub(counted, { onDamage: (error) => damage.push(error), everyMs: 1 })
+    await vi.waitFor(() => expect(readings).toBeGreaterThan(2))
+    await scrub.stop()
+    await scrub.stop()
+    expect(damage).toEqual([])
   })
 })
