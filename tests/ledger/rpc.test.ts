@@ -1,6 +1,7 @@
 import {
   authoriseRequestCodec,
   authoriseResponseCodec,
+  CERTIFICATE_LIFETIME_MS,
   certificateResponseCodec,
   checkCertificate,
   checkVoucher,
@@ -12,19 +13,22 @@ import {
   enrolRequestCodec,
   keyInfoCodec,
   keyInfoRequestCodec,
+  REVOCATION_NOTICE,
   type Receipt,
   renewHoldsRequestCodec,
   renewHoldsResponseCodec,
+  revocationNoticeCodec,
   type Signer,
   sealReceipt,
   settleRequestCodec,
   settleResponseCodec,
   voidRequestCodec,
 } from '@lexora/protocol'
-import type { RequestContext } from '@lexora/protocol/mesh'
+import type { MeshHost, RequestContext, ServeOptions, Session } from '@lexora/protocol/mesh'
 import { describe, expect, it } from 'vitest'
 import { hashSecret } from '../../ledger/src/accounts/secret.ts'
 import { ledgerMethods } from '../../ledger/src/rpc/methods.ts'
+import { createLedgerServer } from '../../ledger/src/rpc/server.ts'
 import { codeOf, MODEL, openLedger, PRICES, requestId } from './fixture.ts'
 
 const ledger = createSigner(new Uint8Array(32).fill(1))
@@ -245,5 +249,36 @@ describe('claim over the RPC', () => {
     const foreign = receipt(holdId, { provider: stranger.peerId })
     const bytes = claimReceipt(sealReceipt(stranger, foreign))
     expect(await codeOf(claim(holdId, bytes))).toBe('receipt_invalid')
+  })
+})
+
+describe('a session with the ledger', () => {
+  it('begins with the memberships that were revoked while their certificates live', async () => {
+    const { service, clock } = await openNetwork()
+    let onSession: ServeOptions['onSession']
+    const host = {
+      serveSessions: (_protocol: string, options: ServeOptions) => {
+        onSession = options.onSession
+        return Promise.resolve()
+      },
+    } as unknown as MeshHost
+    const components = { service, signer: ledger, clock: () => clock.nowMs, host }
+    await createLedgerServer(components, { software: 'test' }).start()
+    const told = (): number[] => {
+      const serials: number[] = []
+      onSession?.({
+        notify: (method: string, payload: Uint8Array) => {
+          expect(method).toBe(REVOCATION_NOTICE)
+          serials.push(...revocationNoticeCodec.decode(payload).serials)
+        },
+        onClose: () => () => {},
+      } as unknown as Session)
+      return serials
+    }
+    expect(told()).toEqual([])
+    const { serial } = await service.revokeMember(provider.peerId)
+    expect(told()).toEqual([serial])
+    clock.nowMs += 2 * CERTIFICATE_LIFETIME_MS
+    expect(told()).toEqual([])
   })
 })

@@ -13,6 +13,8 @@ export interface Revocations {
   onRevocation(listener: RevocationListener): () => void
   /** Everything revoked since then, for a peer that was away. */
   revokedSince(timeMs: number): RevocationNotice
+  /** Memberships that were revoked since then, oldest first: their certificates may still be in somebody's hands. */
+  serialsRevokedSince(timeMs: number): number[]
 }
 
 /** Keeps the listeners: one per ledger session, so as many as there are gateways. */
@@ -33,6 +35,8 @@ export function createRevocations(
         serials: serials.map(([serial]) => serial),
       }
     },
+    serialsRevokedSince: (timeMs) =>
+      [...state.revokedSerials].filter(([, atMs]) => atMs >= timeMs).map(([serial]) => serial),
     announce({ keyHashes, serials }) {
       // An account may have more keys than one message can carry.
       const length = Math.max(keyHashes.length, serials.length)

@@ -1,4 +1,6 @@
 import {
+  CERTIFICATE_LIFETIME_MS,
+  CLOCK_SKEW_MS,
   helloCodec,
   LEDGER_PROTOCOL,
   PRICES_NOTICE,
@@ -13,6 +15,9 @@ import { type LedgerMethodsComponents, ledgerMethods } from './methods.ts'
  * Calls of one session at once: a gateway runs up to 4,096 requests, settles up to 64 and renews leases beside them.
  */
 const SESSION_LIMITS = { inboundRequestsMax: 8_192 }
+
+/** Serials in one notice: below the codec's limit. */
+const SERIALS_PER_NOTICE = 512
 
 /** What the server uses. */
 export interface LedgerServerComponents extends LedgerMethodsComponents {
@@ -38,6 +43,17 @@ export function createLedgerServer(
     for (const session of sessions) session.notify(notice, payload)
   }
 
+  /** A peer that was away, or is new, learns whose certificates it must not believe although they are in force. */
+  function tellRevoked(session: Session): void {
+    const lifetimeMs = CERTIFICATE_LIFETIME_MS + 2 * CLOCK_SKEW_MS
+    const serials = service.serialsRevokedSince(components.clock() - lifetimeMs)
+    for (let start = 0; start < serials.length; start += SERIALS_PER_NOTICE) {
+      const part = serials.slice(start, start + SERIALS_PER_NOTICE)
+      const notice = revocationNoticeCodec.encode({ keyHashes: [], serials: part })
+      session.notify(REVOCATION_NOTICE, notice)
+    }
+  }
+
   return {
     async start() {
       undo.push(
@@ -53,6 +69,7 @@ export function createLedgerServer(
         limits: SESSION_LIMITS,
         onSession(session) {
           sessions.add(session)
+          tellRevoked(session)
           session.onClose(() => sessions.delete(session))
         },
       })
