@@ -6,10 +6,14 @@ import { readFile } from 'node:fs/promises'
 import { LexoraError } from '@lexora/protocol'
 import { Command, CommanderError, Option } from 'commander'
 import { type Logger, pino } from 'pino'
-import type { OperationName } from './admin/operations.ts'
+import type { OperationName, OperatorNote } from './admin/operations.ts'
 import { addBackupCommands } from './cli/backup.ts'
+import { type CommandTools, type Flags, type Row, suspension } from './cli/command-tools.ts'
+import { addKeyCommands } from './cli/keys.ts'
+import { addOfferCommands } from './cli/offers.ts'
+import { addPeopleCommands } from './cli/people.ts'
 import { type StartFlags, serve } from './cli/serve.ts'
-import { readHome } from './config.ts'
+import { readActor, readHome } from './config.ts'
 import { ledgerHome } from './home.ts'
 import { initLedger, operate, readLedgerId, verifyLedger } from './ledger.ts'
 import { parseAmount, parseDuration, parsePriceFile } from './operator-input.ts'
@@ -23,9 +27,6 @@ interface Result {
   hint?: string
 }
 
-type Row = Record<string, unknown>
-type Flags = Record<string, string | undefined>
-
 const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ) as { version: string }
@@ -35,6 +36,7 @@ const program = new Command('lexora-ledger')
   .description('Keeps the accounts, keys, members and money of a Lexora network.')
   .option('--home <dir>', 'the ledger’s folder (LEXORA_LEDGER_HOME; default ~/.lexora/ledger)')
   .option('--json', 'one line of JSON instead of text')
+  .option('--reason <text>', 'why something is changed, for the audit log')
   .exitOverride()
   .configureOutput({ writeErr: (text) => wantsJson() || process.stderr.write(text) })
   .addHelpText(
@@ -95,7 +97,7 @@ program
 addBackupCommands(program, {
   home,
   run,
-  operate: (name, input) => operate({ home: home(), log: quietLog() }, name, input),
+  operate: (name, input) => operate({ home: home(), log: quietLog() }, name, input, note()),
 })
 
 account
@@ -145,40 +147,24 @@ for (const kind of ['grant', 'deposit'] as const) {
 }
 account
   .command('suspend <account>')
-  .description('refuse new requests, keys and certificates of an account')
-  .requiredOption('--reason <text>', 'why, for the record')
+  .description('refuse new requests, keys and certificates of an account; needs --reason')
+  .option('--for <span>', 'how long, e.g. 7d; default: until it is resumed')
   .action((accountId: string, flags: Flags) =>
-    ask('account.suspend', { accountId, reason: flags['reason'] }, () => ({ text: 'suspended' })),
+    ask(
+      'account.suspend',
+      async () => suspension(accountId, flags, reason()),
+      () => ({ text: 'suspended' }),
+    ),
   )
 account
   .command('resume <account>')
   .description('undo a suspension')
   .action((accountId: string) => ask('account.resume', { accountId }, () => ({ text: 'active' })))
 
-key
-  .command('create <account>')
-  .description('make an API key; prints it, once')
-  .requiredOption('--name <text>', 'what it is for')
-  .option('--test', 'a test key (lx_test_…)')
-  .action((accountId: string, flags: Flags) => {
-    const mode = flags['test'] === undefined ? 'live' : 'test'
-    return ask('key.create', { accountId, name: flags['name'], mode }, (row: Row) => ({
-      text: String(row['text']),
-      hint: 'keep it now: it is not shown again',
-    }))
-  })
-key
-  .command('list <account>')
-  .description('keys of an account, without their texts')
-  .action((accountId: string) =>
-    ask('key.list', { accountId }, (rows: Row[]) => ({
-      text: table(rows, ['keyId', 'prefix', 'last4', 'name', 'createdAtMs', 'revokedAtMs']),
-    })),
-  )
-key
-  .command('revoke <key-id>')
-  .description('end a key at every gateway')
-  .action((keyId: string) => ask('key.revoke', { keyId }, () => ({ text: 'revoked' })))
+const tools: CommandTools = { ask, askList, reason }
+addKeyCommands(key, tools)
+addPeopleCommands(program, account, tools)
+addOfferCommands(program, prices, tools)
 
 enrol
   .command('create')
@@ -241,7 +227,7 @@ function ask<D>(
 ): Promise<void> {
   return run(name.replace('.', ' '), async () => {
     const given = typeof input === 'function' ? await (input as () => Promise<object>)() : input
-    const data = (await operate({ home: home(), log: quietLog() }, name, given)) as D
+    const data = (await operate({ home: home(), log: quietLog() }, name, given, note())) as D
     return { data, ...show(data) }
   })
 }
@@ -298,6 +284,15 @@ function print(name: string, { data, text, hint }: Result): void {
 
 function wantsJson(): boolean {
   return program.opts<{ json?: boolean }>().json === true || process.argv.includes('--json')
+}
+
+/** Who asks and why, for the audit log. */
+function note(): OperatorNote {
+  return { actor: readActor(), reason: reason() ?? 'none given' }
+}
+
+function reason(): string | undefined {
+  return program.opts<{ reason?: string }>().reason
 }
 
 function home(): ReturnType<typeof ledgerHome> {

@@ -1,4 +1,4 @@
-import { homedir } from 'node:os'
+import { homedir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 
 /** The ledger's folder: the `--home` flag, else LEXORA_LEDGER_HOME, else `~/.lexora/ledger`. Absolute. */
@@ -25,5 +25,15 @@ export function readMailConfig(): MailConfig {
     ...(smtpUrl === undefined || smtpUrl === '' ? {} : { smtpUrl }),
     from: env['LEXORA_LEDGER_MAIL_FROM'] ?? 'Lexora <no-reply@localhost>',
     siteUrl: (env['LEXORA_LEDGER_SITE_URL'] ?? 'http://127.0.0.1:8080').replace(/\/+$/, ''),
+  }
+}
+
+/** Who is at the command line, for the audit log: the name of the user at the operating system. */
+export function readActor(): string {
+  try {
+    return `cli:${userInfo().username}`.slice(0, 128)
+  } catch {
+    // A container's user may have no name.
+    return 'cli'
   }
 }

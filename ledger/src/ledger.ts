@@ -2,7 +2,7 @@ import { statfsSync } from 'node:fs'
 import type { Logger } from 'pino'
 import { connectAdmin } from './admin/admin-client.ts'
 import { createAdminServer } from './admin/admin-server.ts'
-import { plain, runOperation, VERIFY_OPTIONS } from './admin/operations.ts'
+import { type OperatorNote, plain, runOperation, VERIFY_OPTIONS } from './admin/operations.ts'
 import { readMailConfig } from './config.ts'
 import { initHome, keptFiles, type LedgerHome, openHome, restoreHome } from './home.ts'
 import { openPeople } from './open-people.ts'
@@ -119,14 +119,15 @@ export async function operate(
   components: LedgerComponents,
   operation: string,
   input: unknown,
+  note?: OperatorNote,
 ): Promise<unknown> {
   const { home, log } = components
   const running = await connectAdmin(home.adminSocket)
-  if (running !== undefined) return running.ask(operation, input)
+  if (running !== undefined) return running.ask(operation, input, note)
   const onFatal = (error: unknown): void => log.error({ err: error }, 'the journal failed')
   const service = await openService(home, await openHome(home, { check: 'ends' }), { log, onFatal })
   try {
-    return await runOperation(service, operation, input)
+    return await runOperation(service, operation, input, note)
   } finally {
     await service.stop()
   }

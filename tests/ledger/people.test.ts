@@ -86,8 +86,8 @@ describe('signing up', () => {
     const account = await signUp()
     expect(account).toMatchObject({
       kind: 'developer',
-      adult: { version: 1, atMs: clock.nowMs },
-      terms: { version: 1, atMs: clock.nowMs },
+      adult: { version: 1, acceptedAtMs: clock.nowMs },
+      terms: { version: 1, acceptedAtMs: clock.nowMs },
     })
     expect(await people.person(account.accountId)).toMatchObject({
       email: ADA.email,

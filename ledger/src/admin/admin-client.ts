@@ -3,11 +3,13 @@ import { connect, type Socket } from 'node:net'
 import { LexoraError } from '@lexora/protocol'
 import {
   type AdminAnswer,
+  type AdminRequest,
   ANSWER_BYTES_MAX,
   answerSchema,
   dataOf,
   readLine,
 } from './admin-message.ts'
+import type { OperatorNote } from './operations.ts'
 
 /** A moment's work, behind at most some seconds of a busy disk. */
 const ANSWER_TIMEOUT_MS = 30_000
@@ -18,7 +20,7 @@ const LONG_TIMEOUT_MS = 10 * 60_000
 /** A line to a running ledger. */
 export interface AdminClient {
   /** One request; the line is used up after it. Throws what the operation throws, `timeout` and `session_closed`. */
-  ask(operation: string, input: unknown): Promise<unknown>
+  ask(operation: string, input: unknown, note?: OperatorNote): Promise<unknown>
   close(): void
 }
 
@@ -39,16 +41,16 @@ export async function connectAdmin(
     throw error
   }
   return {
-    ask(operation, input) {
+    ask(operation, input, note) {
       socket.setTimeout(LONG_OPERATIONS.has(operation) ? LONG_TIMEOUT_MS : answerMs)
-      return ask(socket, operation, input)
+      return ask(socket, { v: 1, operation, input, note })
     },
     close: () => socket.destroy(),
   }
 }
 
-async function ask(socket: Socket, operation: string, input: unknown): Promise<unknown> {
-  socket.write(`${JSON.stringify({ v: 1, operation, input })}\n`)
+async function ask(socket: Socket, request: AdminRequest): Promise<unknown> {
+  socket.write(`${JSON.stringify(request)}\n`)
   try {
     return dataOf(readAnswer(await readLine(socket, ANSWER_BYTES_MAX)))
   } finally {

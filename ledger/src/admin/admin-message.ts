@@ -7,10 +7,24 @@ export const REQUEST_BYTES_MAX: number = 256 * 1024
 /** Longest answer line. A list of 10,000 accounts is about 4 MB. */
 export const ANSWER_BYTES_MAX: number = 16 * 1024 * 1024
 
+const noteText = z.string().min(1).max(128)
+
 /** What a command line asks of a running ledger: one line of JSON. */
-export const requestSchema: z.ZodType<{ v: 1; operation: string; input: unknown }> = z.strictObject(
-  { v: z.literal(1), operation: z.string().max(64), input: z.unknown() },
-)
+export const requestSchema: z.ZodType<AdminRequest> = z.strictObject({
+  v: z.literal(1),
+  operation: z.string().max(64),
+  input: z.unknown(),
+  note: z.strictObject({ actor: noteText, reason: noteText }).optional(),
+})
+
+/** See {@link requestSchema}. */
+export interface AdminRequest {
+  v: 1
+  operation: string
+  input: unknown
+  /** Who is at the command line, and why, for the audit log. */
+  note?: { actor: string; reason: string } | undefined
+}
 
 /** What it gets: one line of JSON. */
 export const answerSchema: z.ZodType<AdminAnswer> = z.discriminatedUnion('ok', [

@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import type { LedgerService } from '../service.ts'
 import {
   type AdminAnswer,
+  type AdminRequest,
   errorAnswer,
   REQUEST_BYTES_MAX,
   readLine,
@@ -45,9 +46,9 @@ export function createAdminServer(
       const line = await readLine(socket, REQUEST_BYTES_MAX)
       // From here on the ledger works: checking the books may take minutes.
       socket.setTimeout(0)
-      const { operation, input } = readRequest(line)
-      log.info({ operation }, 'operator command')
-      return { v: 1, ok: true, data: await runOperation(service, operation, input) }
+      const { operation, input, note } = readRequest(line)
+      log.info({ operation, actor: note?.actor }, 'operator command')
+      return { v: 1, ok: true, data: await runOperation(service, operation, input, note) }
     } catch (error) {
       if (!(error instanceof LexoraError)) log.warn({ err: error }, 'operator command failed')
       return errorAnswer(error)
@@ -99,7 +100,7 @@ export function createAdminServer(
   }
 }
 
-function readRequest(line: string): { operation: string; input: unknown } {
+function readRequest(line: string): AdminRequest {
   try {
     return requestSchema.parse(JSON.parse(line))
   } catch (cause) {

@@ -1,10 +1,17 @@
-import { checkReceipt, LexoraError } from '@lexora/protocol'
+import { checkReceipt, errorCodeOf, LexoraError } from '@lexora/protocol'
 import { z } from 'zod'
 import type { LedgerService } from '../service.ts'
 import type { VerifyOptions } from '../verify.ts'
+import {
+  IDENTITY_OPERATIONS,
+  type IdentityOperationName,
+  keyLimits,
+} from './identity-operations.ts'
+import { amount, limit, modelPrices, type Operation, operation, text, timeMs } from './operation.ts'
 
 /** Names of everything that an operator can do. */
 export type OperationName =
+  | IdentityOperationName
   | 'account.create'
   | 'account.list'
   | 'account.grant'
@@ -23,19 +30,9 @@ export type OperationName =
   | 'verify'
   | 'backup'
 
-/** Checks its input, then has the service do it. Throws `invalid_request` and what the service throws. */
-type Operation = (service: LedgerService, input: unknown) => Promise<unknown>
+/** Ids are shorter; anything longer is no id. */
+const TARGET_LENGTH_MAX = 128
 
-/** Entries of one list at most, newest kept: what a terminal and a socket line can take. */
-const LIST_LENGTH_MAX = 10_000
-
-const text = z.string().min(1).max(128)
-const amount = z
-  .string()
-  .regex(/^\d{1,19}$/)
-  .transform((digits) => BigInt(digits))
-const timeMs = z.number().int().nonnegative()
-const limit = z.number().int().min(1).max(LIST_LENGTH_MAX)
 const credit = z.strictObject({ accountId: text, amount, id: text })
 const priceList = z.strictObject({
   /** Absent: one above the last. */
@@ -43,16 +40,7 @@ const priceList = z.strictObject({
   /** Absent: at once. */
   effectiveAtMs: timeMs.optional(),
   feeBasisPoints: z.number().int().min(0).max(10_000),
-  models: z
-    .array(
-      z.strictObject({
-        model: text,
-        inputNanoUsd: amount,
-        cachedInputNanoUsd: amount,
-        outputNanoUsd: amount,
-      }),
-    )
-    .max(512),
+  models: modelPrices,
 })
 
 /** How operators' checks read receipts: with every signature. */
@@ -64,6 +52,7 @@ export const VERIFY_OPTIONS: VerifyOptions = {
 }
 
 const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
+  ...IDENTITY_OPERATIONS,
   'account.create': operation(
     z.strictObject({ kind: z.enum(['developer', 'provider', 'operator']), label: text }),
     (service, input) => service.createAccount(input),
@@ -81,15 +70,27 @@ const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   'account.grant': operation(credit, (service, input) => service.grant(input)),
   'account.deposit': operation(credit, (service, input) => service.deposit(input)),
   'account.suspend': operation(
-    z.strictObject({ accountId: text, reason: text }),
-    (service, { accountId, reason }) => service.suspendAccount(accountId, reason),
+    z.strictObject({ accountId: text, reason: text, resumesAtMs: timeMs.optional() }),
+    (service, { accountId, reason, resumesAtMs }) =>
+      service.suspendAccount(accountId, reason, resumesAtMs),
   ),
   'account.resume': operation(z.strictObject({ accountId: text }), (service, { accountId }) =>
     service.resumeAccount(accountId),
   ),
   'key.create': operation(
-    z.strictObject({ accountId: text, name: text, mode: z.enum(['live', 'test']) }),
-    (service, input) => service.createKey(input),
+    z.strictObject({
+      accountId: text,
+      name: text,
+      mode: z.enum(['live', 'test']),
+      expiresAtMs: timeMs.optional(),
+      limits: keyLimits.optional(),
+    }),
+    (service, { expiresAtMs, limits, ...request }) =>
+      service.createKey({
+        ...request,
+        ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
+        ...(limits === undefined ? {} : { limits }),
+      }),
   ),
   'key.list': operation(z.strictObject({ accountId: text }), (service, { accountId }) =>
     service.listKeys(accountId),
@@ -128,34 +129,71 @@ const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   ),
 }
 
+/** Who asks for an operation, and why. */
+export interface OperatorNote {
+  /** e.g. `cli:ada`, or the account id of an operator. */
+  actor: string
+  reason: string
+}
+
+/** Somebody who may open the admin socket. */
+const UNNAMED: OperatorNote = { actor: 'socket', reason: 'none given' }
+
 /**
- * Carries out a named operation: the one table for the admin socket and for a command line that has the ledger to
- * itself. The answer is plain JSON, money as decimal strings, so that both routes give the same. Throws
- * `unknown_method`, `invalid_request` and what the service throws.
+ * Carries out a named operation: the one table for the admin socket, for HTTP and for a command line that has the
+ * ledger to itself. Whatever is no mere look is entered in the audit log first, and there too where it was refused.
+ * The answer is plain JSON, money as decimal strings, so that all routes give the same. Throws `unknown_method`,
+ * `invalid_request` and what the service throws.
  */
 export async function runOperation(
   service: LedgerService,
   name: string,
   input: unknown,
+  note: OperatorNote = UNNAMED,
 ): Promise<unknown> {
   if (!Object.hasOwn(OPERATIONS, name)) {
     throw new LexoraError('unknown_method', 'there is no such operation', { facts: { name } })
   }
-  return plain(await OPERATIONS[name as OperationName](service, input))
+  const run = OPERATIONS[name as OperationName]
+  if (isLook(name)) return plain(await run(service, input))
+  const target = targetOf(input)
+  const audit = { ...note, operation: name, ...(target === undefined ? {} : { target }) }
+  // The writer keeps the order, so this is durable before anything that the operation enters.
+  const noted = service.noteAudit(audit)
+  try {
+    const [answer] = await Promise.all([run(service, input), noted])
+    return plain(answer)
+  } catch (error) {
+    await noted
+    await service.noteAudit({ ...audit, refused: errorCodeOf(error) })
+    throw error
+  }
 }
 
-function operation<I>(
-  schema: z.ZodType<I>,
-  run: (service: LedgerService, input: I) => unknown,
-): Operation {
-  return async (service, input) => {
-    const parsed = schema.safeParse(input)
-    if (parsed.success) return run(service, parsed.data)
-    const [issue] = parsed.error.issues
-    const where = issue?.path.join('.') ?? ''
-    const fault = issue?.message ?? 'is not valid'
-    throw new LexoraError('invalid_request', where === '' ? fault : `${where}: ${fault}`)
-  }
+/** Whether an operation only looks. */
+export function isLook(name: string): boolean {
+  return /\.(list|show|person|export)$|^(verify|backup)$/.test(name)
+}
+
+const TARGETS = [
+  'accountId',
+  'keyId',
+  'peerId',
+  'version',
+  'topUpId',
+  'paymentId',
+  'refundId',
+  'disputeId',
+  'batchId',
+  'payoutId',
+] as const
+
+/** What an operation is done to: the first id in its input. Nothing else of the input is kept: it may name a person. */
+function targetOf(input: unknown): string | undefined {
+  if (typeof input !== 'object' || input === null) return undefined
+  const fields = input as Record<string, unknown>
+  const name = TARGETS.find((each) => ['string', 'number'].includes(typeof fields[each]))
+  return name === undefined ? undefined : String(fields[name]).slice(0, TARGET_LENGTH_MAX)
 }
 
 /** A value as JSON has it, bigints as decimal strings. */

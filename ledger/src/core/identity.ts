@@ -77,7 +77,7 @@ export function enterIdentity(state: IdentityState, change: IdentityChange, plac
     case 'terms':
       return enterTerms(state, change.terms)
     case 'audit':
-      return enterAudit(state, { ...change.audit, ...place })
+      return enterAudit(state, { ...change.audit, seq: place.seq, notedAtMs: place.atMs })
     case 'enrolment':
     case 'enrolled':
     case 'memberRevoked':
@@ -143,7 +143,7 @@ function changedAccount(
     case 'accountVerified':
       return { ...before, verifiedAtMs: before.verifiedAtMs ?? atMs }
     case 'termsAccepted':
-      return { ...before, terms: { version: change.version, atMs } }
+      return { ...before, terms: { version: change.version, acceptedAtMs: atMs } }
     case 'freeTierWord':
       return { ...before, freeTier: change.word }
     case 'accountState': {

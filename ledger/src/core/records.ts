@@ -6,7 +6,7 @@ export type AccountKind = 'developer' | 'provider' | 'operator'
 /** Something that a person agreed to: which version of it, and when. */
 export interface Acceptance {
   version: number
-  atMs: number
+  acceptedAtMs: number
 }
 
 /** Somebody whom the ledger knows. Money sits in book accounts that carry this id. Nothing here names a person. */
@@ -104,7 +104,7 @@ export interface Audit {
 /** An {@link Audit} with its place in the journal. */
 export interface AuditRecord extends Audit {
   seq: number
-  atMs: number
+  notedAtMs: number
 }
 
 /** Roles that a token can be made for; the ledger itself is nobody's member. */
