@@ -56,6 +56,8 @@ interface Fault {
   mustRefuse?: boolean
   /** Without a snapshot a start reads everything, so nothing is left for a later check to find. */
   readsAll?: boolean
+  /** A snapshot that cannot be read is as good as none. */
+  spoilsSnapshots?: boolean
 }
 
 /**
@@ -133,6 +135,7 @@ async function oneFault(
   cpSync(home, scratch, { recursive: true })
   fault.damage(scratch, random)
   const before = dataFiles(scratch)
+  const snapshotSeq = newestSnapshot(scratch)
   const { refused, opened } = await worker.demand<Inspected>('inspect', { folder: scratch })
   if (refused !== undefined) {
     const isNamed = refused.facts['journalDamaged'] === true || refused.facts['noLedger'] === true
@@ -151,9 +154,18 @@ async function oneFault(
     return 'namedByCheck'
   }
   if (opened.digest === digest) return 'harmless'
+  must(
+    fault.spoilsSnapshots === true || opened.head.nextSeq >= snapshotSeq,
+    `${fault.name}: a journal that is shorter than its snapshot must be refused`,
+  )
   // The journal is a true beginning of what it was, or it would not be a valid chain.
   if (opened.head.nextSeq < head.nextSeq) return 'namedByWitness'
   throw new Violation(`${fault.name} must not be served as if nothing had happened`)
+}
+
+/** The entry that the newest snapshot of a folder stands on, from its name; 0 without one. */
+function newestSnapshot(folder: string): number {
+  return Math.max(0, ...filesOf(folder, 'snapshot').map((name) => Number.parseInt(basename(name))))
 }
 
 /** LevelDB's tables and logs with their bytes. */
@@ -182,6 +194,7 @@ function bitFlips({ home }: Specimen, flips: number): Fault[] {
     return Array.from({ length: flips }, (_, index) => ({
       name: `bit flip in ${kind}${index % 2 === 0 ? '' : ', no snapshot'}`,
       readsAll: index % 2 !== 0 && kind !== 'snapshot',
+      spoilsSnapshots: kind === 'snapshot',
       damage(folder: string, random: Random) {
         const file = join(folder, random.pick(filesOf(folder, kind)))
         const bytes = readFileSync(file)

@@ -133,6 +133,13 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'a journal that is shorter than its snapshot is taken',
+    trial: 'faults',
+    plants: [
+      plant('ledger/src/service.ts', 'if (nextSeq > store.head().nextSeq) {', 'if (false) {'),
+    ],
+  },
+  {
     name: 'a missing database is made anew',
     trial: 'faults',
     plants: [plant(STORE, 'createIfMissing: false', 'createIfMissing: true')],
