@@ -103,9 +103,11 @@ async function assemble(
     { log, ledgerPeerId: config.network.ledger.peerId },
     closers,
   )
+  const dispatcher = createDispatcher({ ...parts, directory, clock, random, log })
+  parts.revocations.onKeysRevoked((keyHashes) => dispatcher.revokeKeys(keyHashes))
   const backend = createBackend({
     ledger,
-    dispatcher: createDispatcher({ ...parts, directory, clock, random, log }),
+    dispatcher,
     directory,
     prices: () => prices.current(),
     hasCertificate: () => client.certificate() !== undefined,

@@ -28,6 +28,7 @@ function setting(run: Run = () => Promise.resolve()): Setting {
   const asked: Setting['asked'] = []
   const dispatcher: Dispatcher = {
     runningCount: 0,
+    revokeKeys: () => {},
     run(_request, signal, emit) {
       asked.push({ signal })
       return run(emit, signal)

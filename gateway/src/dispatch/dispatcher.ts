@@ -21,6 +21,7 @@ import { type Blame, blameOf } from './blame.ts'
 import { type Delivery, type DeliveryComponents, releaseHold, settleDelivery } from './delivery.ts'
 import { explain } from './explain.ts'
 import { attemptRequest, type PreparedRequest, prepareRequest } from './request.ts'
+import { createRunningKeys } from './running-keys.ts'
 
 /** Most providers asked for one request: the third failure in a row is rarely bad luck. */
 const ATTEMPTS_MAX = 3
@@ -69,6 +70,8 @@ export interface Dispatcher {
     signal: AbortSignal,
     emit: (event: DispatchEvent) => void,
   ): Promise<void>
+  /** Stops what runs on these API keys; it is settled as if the client had gone, who is told `api_key_revoked`. */
+  revokeKeys(keyHashes: readonly Uint8Array[]): void
   /** Requests that run now. */
   readonly runningCount: number
 }
@@ -96,6 +99,7 @@ export function createDispatcher(components: DispatcherComponents): Dispatcher {
 
 class RequestDispatcher implements Dispatcher {
   readonly #components: DispatcherComponents
+  readonly #keys = createRunningKeys()
   #runningCount = 0
 
   constructor(components: DispatcherComponents) {
@@ -118,13 +122,21 @@ class RequestDispatcher implements Dispatcher {
       )
     }
     this.#runningCount++
+    const watch = this.#keys.watch(request.keyHash, signal)
     try {
-      await this.#run(request, { signal, emit })
-    } catch (error) {
+      await this.#run(request, { signal: watch.signal, emit })
+      if (watch.isRevoked()) throw keyRevoked()
+    } catch (caught) {
+      const error = watch.isRevoked() ? keyRevoked() : caught
       throw error instanceof LexoraError ? explain(error, request.chat.model) : error
     } finally {
+      watch.end()
       this.#runningCount--
     }
+  }
+
+  revokeKeys(keyHashes: readonly Uint8Array[]): void {
+    this.#keys.revoke(keyHashes)
   }
 
   async #run(
@@ -327,6 +339,10 @@ function brokenOff(cause: LexoraError | undefined): LexoraError {
     : new LexoraError('provider_fault', 'the provider broke off in the middle of the answer', {
         cause,
       })
+}
+
+function keyRevoked(): LexoraError {
+  return new LexoraError('api_key_revoked', 'the API key was revoked while the request ran')
 }
 
 function clientGone(): LexoraError {

@@ -14,3 +14,13 @@ it('tells every listener of the serials that the ledger pushes', () => {
     [3, 4],
   ])
 })
+
+it('tells of revoked keys apart from members', () => {
+  const revocations = createRevocations()
+  const keys: (readonly Uint8Array[])[] = []
+  revocations.onKeysRevoked((keyHashes) => keys.push(keyHashes))
+  const hash = new Uint8Array(32).fill(5)
+  const notice = revocationNoticeCodec.encode({ keyHashes: [hash], serials: [] })
+  revocations.notices[REVOCATION_NOTICE]?.(notice)
+  expect(keys).toEqual([[hash]])
+})
