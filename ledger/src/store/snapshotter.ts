@@ -16,8 +16,8 @@ export interface SnapshotterComponents {
 /** Options of {@link createSnapshotter}. */
 export interface SnapshotterOptions {
   /**
-   * Entries between two snapshots, and so most that a start replays; also at least as many as the last snapshot has
-   * records, so that large books are not written over and over. Default 300,000: some seconds of replay.
+   * Entries between two snapshots, and so most that a start replays; also at least an eighth of the records of the last
+   * snapshot, so that large books are not written over and over. Default 300,000: some seconds of replay.
    */
   everyEntries?: number
   /** The snapshot that the state was opened from. */
@@ -35,6 +35,8 @@ export interface Snapshotter {
 }
 
 const EVERY_ENTRIES = 300_000
+/** Entries between two snapshots for each record of one. */
+const RECORDS_SHARE = 1 / 8
 /** Time at rest for each time of work. */
 const RESTS_PER_WORK = 4
 /** A replay of fewer takes milliseconds: a command that opens the ledger for a moment writes no snapshot. */
@@ -88,7 +90,7 @@ export function createSnapshotter(
   return {
     onDurable(head) {
       if (isAbandoned || running !== undefined) return
-      if (head.nextSeq - takenSeq < Math.max(everyEntries, records)) return
+      if (head.nextSeq - takenSeq < Math.max(everyEntries, records * RECORDS_SHARE)) return
       running = take(head)
     },
     abandon() {
