@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { genesisChunk } from '../../ledger/src/genesis.ts'
 import type { LedgerService } from '../../ledger/src/service.ts'
 import { initLevelStore, openLevelStore } from '../../ledger/src/store/level-store.ts'
+import { createSnapshotShelf } from '../../ledger/src/store/snapshot-shelf.ts'
 import { verifyBooks } from '../../ledger/src/verify.ts'
 import { countingRandom, delivery, furnish, GATEWAY, MODEL, openLedger } from './fixture.ts'
 
@@ -86,7 +87,10 @@ describe('kill -9 of a working ledger', () => {
     for (const acks of KILL_AFTER) {
       const lines = await workAndDie(journal, keyHash, acks)
       expect(lines.length).toBeGreaterThanOrEqual(acks)
-      const { service, store } = await openLedger({ store: await openLevelStore(journal) })
+      const { service, store } = await openLedger({
+        store: await openLevelStore(journal),
+        snapshots: createSnapshotShelf(`${journal}.snapshots`),
+      })
       const settled = await checkAcknowledged(service, lines, keyHash)
       const report = await verifyBooks(store)
       expect(report.problems).toEqual([])
@@ -94,5 +98,8 @@ describe('kill -9 of a working ledger', () => {
       expect(service.balance(accountId).paidNanoUsd).toBe(CREDIT - report.sumReceipts)
       await service.stop()
     }
+    // Otherwise the starts above have proved nothing about snapshots.
+    const names = await readdir(`${journal}.snapshots`)
+    expect(names.filter((name) => name.endsWith('.snapshot')).length).toBeGreaterThan(0)
   }, 120_000)
 })

@@ -3,17 +3,23 @@ import { randomBytes } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { createLedgerService } from '../../../ledger/src/service.ts'
 import { openLevelStore } from '../../../ledger/src/store/level-store.ts'
+import { createSnapshotShelf } from '../../../ledger/src/store/snapshot-shelf.ts'
 import { delivery, GATEWAY, MODEL, SILENT } from '../fixture.ts'
 
 /** Works a ledger as hard as it can and says on stdout what was acknowledged, until it is killed. */
 const [directory = '', keyHash = ''] = process.argv.slice(2)
-const service = await createLedgerService({
-  store: await openLevelStore(directory),
-  clock: () => Date.now(),
-  random: (length) => randomBytes(length),
-  freeDiskBytes: () => 1024 ** 4,
-  log: SILENT,
-})
+const service = await createLedgerService(
+  {
+    store: await openLevelStore(directory, { check: 'ends' }),
+    snapshots: createSnapshotShelf(`${directory}.snapshots`),
+    clock: () => Date.now(),
+    random: (length) => randomBytes(length),
+    freeDiskBytes: () => 1024 ** 4,
+    log: SILENT,
+  },
+  // So often that some are cut off by the kill.
+  { snapshotEveryEntries: 100 },
+)
 
 async function work(): Promise<never> {
   for (;;) {
