@@ -16,8 +16,8 @@ export interface FaultCounts {
   faults: number
   /** Refused at the start, and the damage named. */
   refused: number
-  /** Opened, and the check of the books named the damage. */
-  namedByCheck: number
+  /** Opened from a snapshot, and stopped by the reading in the background that names the damage. */
+  stoppedByScrub: number
   /** Opened with a part of the end missing: a valid journal, so only a head that somebody else remembers tells. */
   namedByWitness: number
   /** Opened, and every byte of the journal is as it was: what was damaged does not matter. */
@@ -36,7 +36,7 @@ export interface FaultOptions {
 
 interface Inspected {
   refused?: { code: string; message: string; facts: Record<string, unknown> }
-  opened?: { problems: string[]; digest: string; head: Witness }
+  opened?: { problems: string[]; digest: string; isStopped: boolean; head: Witness }
 }
 
 interface Specimen {
@@ -61,12 +61,12 @@ interface Fault {
 }
 
 /**
- * Damages copies of a good ledger and opens them. Every damage must be refused by name, named by the check of the
- * books, told by a witness, or be without effect: served and unnoticed is a violation.
+ * Damages copies of a good ledger and opens them. Every damage must be refused by name, found by the reading in
+ * the background, told by a witness, or be without effect: served and unnoticed is a violation.
  */
 export async function faultRun(options: FaultOptions): Promise<FaultCounts> {
   const specimen = await makeSpecimen(options)
-  const counts = { faults: 0, refused: 0, namedByCheck: 0, namedByWitness: 0, harmless: 0 }
+  const counts = { faults: 0, refused: 0, stoppedByScrub: 0, namedByWitness: 0, harmless: 0 }
   try {
     const faults = [...bitFlips(specimen, options.flips), ...FAULTS]
     for (const [index, fault] of faults.entries()) {
@@ -151,7 +151,8 @@ async function oneFault(
   must(opened !== undefined && fault.mustRefuse !== true, `${fault.name} must be refused`)
   if (opened.problems.length > 0) {
     must(fault.readsAll !== true, `${fault.name} must be refused: ${opened.problems[0]}`)
-    return 'namedByCheck'
+    must(opened.isStopped, `${fault.name} must stop the ledger: ${opened.problems[0]}`)
+    return 'stoppedByScrub'
   }
   if (opened.digest === digest) return 'harmless'
   must(

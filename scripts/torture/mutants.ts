@@ -140,6 +140,11 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'what a start does not read is never read',
+    trial: 'faults',
+    plants: [plant('ledger/src/store/scrub.ts', 'await readAll()', '')],
+  },
+  {
     name: 'a missing database is made anew',
     trial: 'faults',
     plants: [plant(STORE, 'createIfMissing: false', 'createIfMissing: true')],

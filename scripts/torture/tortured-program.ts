@@ -20,10 +20,14 @@ const homes = await load<typeof import('../../ledger/src/home.ts')>('home.ts')
 const services = await load<typeof import('../../ledger/src/service.ts')>('service.ts')
 const shelves =
   await load<typeof import('../../ledger/src/store/snapshot-shelf.ts')>('store/snapshot-shelf.ts')
+const scrubs = await load<typeof import('../../ledger/src/store/scrub.ts')>('store/scrub.ts')
 const verifying = await load<typeof import('../../ledger/src/verify.ts')>('verify.ts')
 
 /** Far more often than a real one, so that crashes fall into the taking of snapshots too. */
 const SNAPSHOT_EVERY_ENTRIES = 150
+
+/** Far more than one reading of a journal of a few hundred KB takes. */
+const SCRUB_MS_MAX = 5_000
 
 const random = seeded(seed)
 const home = homes.ledgerHome(folder)
@@ -149,14 +153,25 @@ function operations(service: LedgerService, store: Store) {
   }
 }
 
+/** Whether the reading in the background, which every ledger process does, finds what is wrong soon. */
+async function scrubStops(store: Store): Promise<boolean> {
+  const found = new Promise<boolean>((resolve) => {
+    const scrub = scrubs.startScrub(store, { onDamage: () => resolve(true) })
+    setTimeout(() => void scrub.stop().then(() => resolve(false)), SCRUB_MS_MAX)
+  })
+  return found
+}
+
 /** What a start on a folder would come to: refused, or opened with what the check of its books then says. */
 async function inspect(folder: string): Promise<unknown> {
   try {
     const { service, store } = await open(folder, nothing)
     try {
       const { problems } = await verifying.verifyBooks(store)
-      const digest = problems.length === 0 ? await digestOf(store) : ''
-      return { opened: { problems, digest, head: service.head() } }
+      const isWhole = problems.length === 0
+      const digest = isWhole ? await digestOf(store) : ''
+      const isStopped = isWhole ? false : await scrubStops(store)
+      return { opened: { problems, digest, isStopped, head: service.head() } }
     } finally {
       await store.close()
     }
