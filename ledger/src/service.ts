@@ -89,8 +89,8 @@ export interface LedgerService
 }
 
 /**
- * Reads the newest snapshot, replays the journal from there and opens for business. Throws `journalDamaged` and, for entries that do not follow from each
- * other, an assertion: both mean that the books cannot be trusted.
+ * Reads the newest snapshot, replays the journal from there and opens for business. Throws `journalDamaged` and, for
+ * entries that do not follow from each other, an assertion: both mean that the books cannot be trusted.
  */
 export async function createLedgerService(
   components: LedgerServiceComponents,

@@ -14,6 +14,7 @@ import {
   LEDGER_MESSAGE_BYTES_MAX,
   LEDGER_METHODS,
   LEDGER_PROTOCOL,
+  type Signer,
   sealReceipt,
   settleRequestCodec,
 } from '../../protocol/src/index.ts'
@@ -62,7 +63,30 @@ export async function openRpc(
       timeoutMs: 10_000,
     },
   )
-  const keyHash = Buffer.from(ready.keyHash, 'hex')
+  const members = { gateway, provider, keyHash: Buffer.from(ready.keyHash, 'hex') }
+  const target: Target = {
+    ...targetOver(session, members),
+    async ledgerCpu() {
+      child.send('cpu')
+      const [micros] = (await once(child, 'message')) as [number]
+      return micros
+    },
+  }
+  return {
+    target,
+    async close() {
+      await host.stop()
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    },
+  }
+}
+
+/** Asks as a gateway does; a provider's receipts are made here too. */
+function targetOver(
+  session: Session,
+  { gateway, provider, keyHash }: { gateway: Signer; provider: Signer; keyHash: Uint8Array },
+): Target {
   const requests = new Map<string, { requestId: Uint8Array; priceVersion: number }>()
   const blank = { requestHash: new Uint8Array(32), modelSha256: new Uint8Array(32) }
   const times = { tokenStart: 0, tokenEnd: 50, queueMs: 0, prefillMs: 0, decodeMs: 0 }
@@ -72,12 +96,7 @@ export async function openRpc(
       maxResponseBytes: LEDGER_MESSAGE_BYTES_MAX,
     })
 
-  const target: Target = {
-    async ledgerCpu() {
-      child.send('cpu')
-      const [micros] = (await once(child, 'message')) as [number]
-      return micros
-    },
+  return {
     async hold() {
       const requestId = random(16)
       const order = authoriseRequestCodec.encode({ ...TERMS, keyHash, requestId })
@@ -102,14 +121,6 @@ export async function openRpc(
       })
       const settlement = { holdId, receipt: countersign(gateway, receipt) }
       return ask(LEDGER_METHODS.settle, settleRequestCodec.encode(settlement))
-    },
-  }
-  return {
-    target,
-    async close() {
-      await host.stop()
-      child.kill('SIGKILL')
-      await once(child, 'exit')
     },
   }
 }

@@ -7,7 +7,7 @@ import type { Target } from './load.ts'
 
 const GATEWAY = 'gateway'
 const PROVIDER = 'provider'
-export const MODEL = 'bench'
+const MODEL = 'bench'
 export const USAGE = { promptTokens: 50, cachedTokens: 0, completionTokens: 50 }
 export const TERMS = { model: MODEL, promptTokensMax: 100, maxTokens: 100 }
 
