@@ -1,5 +1,6 @@
 import { homedir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
+import { LexoraError } from '@lexora/protocol'
 
 /** The ledger's folder: the `--home` flag, else LEXORA_LEDGER_HOME, else `~/.lexora/ledger`. Absolute. */
 export function readHome(flag: string | undefined): string {
@@ -36,4 +37,16 @@ export function readActor(): string {
     // A container's user may have no name.
     return 'cli'
   }
+}
+
+/**
+ * Where operators' HTTP listens: LEXORA_LEDGER_ADMIN_HTTP, e.g. `127.0.0.1:4103`; absent: nowhere. Throws
+ * `invalid_request`.
+ */
+export function readAdminAddress(): { host: string; port: number } | undefined {
+  const text = process.env['LEXORA_LEDGER_ADMIN_HTTP']
+  if (text === undefined || text === '') return undefined
+  const [, host = '', port = ''] = /^(.+):(\d{1,5})$/.exec(text) ?? []
+  if (host !== '') return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
+  throw new LexoraError('invalid_request', 'LEXORA_LEDGER_ADMIN_HTTP is not like 127.0.0.1:4103')
 }

@@ -3,8 +3,9 @@ import type { Logger } from 'pino'
 import { connectAdmin } from './admin/admin-client.ts'
 import { createAdminServer } from './admin/admin-server.ts'
 import { type OperatorNote, plain, runOperation, VERIFY_OPTIONS } from './admin/operations.ts'
-import { readMailConfig } from './config.ts'
+import { readAdminAddress, readMailConfig } from './config.ts'
 import { initHome, keptFiles, type LedgerHome, openHome, restoreHome } from './home.ts'
+import { createAdminEdge } from './http/admin/admin-edge.ts'
 import { openPeople } from './open-people.ts'
 import { createRandom } from './random.ts'
 import { createLedgerService, type LedgerService } from './service.ts'
@@ -62,6 +63,7 @@ export async function startLedger(
 ): Promise<Ledger> {
   const { home, log } = components
   const { listen, announce } = options
+  const adminAddress = readAdminAddress()
   const store = await openHome(home, { check: 'ends' })
   const service = await openService(home, store, { log, ...options })
   const scrub = startScrub(store, { onDamage: options.onFatal })
@@ -69,6 +71,7 @@ export async function startLedger(
   const mesh = createMeshEdge({ service, log, clock }, { keyFile: home.key, listen, announce })
   // Everything that talks to the outside, in the order of starting.
   const edges: Edge[] = [createAdminServer({ service, log }, { path: home.adminSocket }), mesh]
+  if (adminAddress !== undefined) edges.push(createAdminEdge({ service, log }, adminAddress))
   const timer = startTimer(service, log)
   const started: Edge[] = []
   let stopping: Promise<void> | undefined
