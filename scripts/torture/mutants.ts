@@ -194,7 +194,7 @@ interface TrialOptions {
 }
 
 /** Crashes of one trial: many more than it takes to catch what the trial is for. */
-const LOAD = { cycles: 12, clients: 16 }
+const LOAD = { cycles: 50, clients: 16 }
 
 const TRIALS: Readonly<
   Record<Trial, (options: TrialOptions, library: string) => Promise<unknown>>
