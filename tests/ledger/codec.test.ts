@@ -74,6 +74,18 @@ const change = fc.oneof(
     type: fc.constant('key'),
     key: fc.record({ keyId: text, name: text, last4: fc.constant('1234') }),
   }),
+  fc.record({
+    type: fc.constant('keyChanged'),
+    key: fc.record({
+      keyId: text,
+      limits: fc.record({ dayNanoUsd: amount, weekNanoUsd: amount, monthNanoUsd: amount }),
+    }),
+  }),
+  fc.record({
+    type: fc.constant('freeTierPolicy'),
+    policy: fc.record({ dailyNanoUsd: amount, globalDailyNanoUsd: amount, models: fc.array(text) }),
+  }),
+  fc.record({ type: fc.constant('allowance'), accountId: text, day: count, amount }),
 ) as unknown as fc.Arbitrary<Change>
 
 describe('the journal codec', () => {

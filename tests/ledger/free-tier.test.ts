@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { hashSecret } from '../../ledger/src/accounts/secret.ts'
 import type { FreeTierPolicy } from '../../ledger/src/core/allowance.ts'
-import { totalsOf } from '../../ledger/src/core/books.ts'
+import {
+  createBooks,
+  enterTransfers,
+  type Transfer,
+  totalsOf,
+} from '../../ledger/src/core/books.ts'
 import { freeAccount, PROMO_COST_ACCOUNT } from '../../ledger/src/core/chart.ts'
 import { verifyAccount } from '../../ledger/src/core/rules/accounts.ts'
 import { signUp } from '../../ledger/src/core/rules/sign-up.ts'
@@ -240,5 +245,51 @@ describe('the books', () => {
     )
     const { problems } = await verifyBooks(store)
     expect(problems.join()).toContain('credited without being counted')
+  })
+})
+
+describe('the kinds of the free tier', () => {
+  const ada = freeAccount('ada')
+  const PROMO = 'customer:ada:promo'
+  const given: Transfer = {
+    id: 'a',
+    kind: 'allowance',
+    debit: PROMO_COST_ACCOUNT,
+    credit: ada,
+    amount: 100n,
+  }
+  const expiry = {
+    id: 'e',
+    kind: 'allowance_expiry' as const,
+    debit: ada,
+    credit: PROMO_COST_ACCOUNT,
+  }
+  const held: Transfer = {
+    id: 'h',
+    kind: 'hold',
+    debit: ada,
+    credit: 'platform:settle',
+    amount: 60n,
+  }
+
+  it.each<[string, Transfer[], string]>([
+    ['an allowance goes to the free account', [given], 'ok'],
+    ['an allowance goes nowhere else', [{ ...given, credit: PROMO }], 'invalid_request'],
+    ['an allowance comes from its cost alone', [{ ...given, debit: PROMO }], 'invalid_request'],
+    ['what is left goes back', [given, { ...expiry, amount: 100n }], 'ok'],
+    ['no more than is left goes back', [given, { ...expiry, amount: 101n }], 'insufficient_credit'],
+    [
+      'what is held does not go back',
+      [given, held, { ...expiry, amount: 41n }],
+      'insufficient_credit',
+    ],
+    ['what is not held goes back', [given, held, { ...expiry, amount: 40n }], 'ok'],
+    [
+      'it never becomes promotional credit',
+      [given, { ...expiry, credit: PROMO, amount: 1n }],
+      'invalid_request',
+    ],
+  ])('%s', (_name, group, answer) => {
+    expect(enterTransfers(createBooks(), group)?.code ?? 'ok').toBe(answer)
   })
 })

@@ -96,7 +96,7 @@ function renewal(
 }
 
 /** Why an account may not have the allowance, or undefined. The earliest accounts of a device or address keep it. */
-export function eligibility(
+function eligibility(
   state: LedgerState,
   account: Account | undefined,
   policy: FreeTierPolicy,

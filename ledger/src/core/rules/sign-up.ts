@@ -5,7 +5,7 @@ import type { LedgerState } from '../state.ts'
 import { openAccount } from './accounts.ts'
 
 /** The statement "I am 18 or older" that a sign-up accepts. It has a version of its own, apart from the terms'. */
-export const ADULT_VERSION = 1
+const ADULT_VERSION = 1
 /** Most invites ever made. */
 const INVITES_MAX = 200_000
 /** Most signals of one sign-up. */
