@@ -16,6 +16,9 @@ import { createLeases } from './billing/leases.ts'
 import { createPriceDesk, type PriceDesk } from './billing/price-desk.ts'
 import { createState, type LedgerState, replay, type StateOptions } from './core/state.ts'
 import type { Desk } from './desk.ts'
+import { createPaymentDesk, type PaymentDesk } from './payments/payment-desk.ts'
+import type { PaymentProvider } from './payments/payment-provider.ts'
+import { createPayoutDesk, type PayoutDesk, type PayoutOptions } from './payments/payout-desk.ts'
 import { type BackupManifest, writeBackup } from './store/backup.ts'
 import { entriesOf, type Head, journalDamaged } from './store/chunk.ts'
 import type { RestoredState, SnapshotShelf } from './store/snapshot-shelf.ts'
@@ -41,6 +44,8 @@ export interface LedgerServiceComponents {
   /** Free bytes where the journal lies. Throwing counts as none. */
   freeDiskBytes: () => number
   log: Desk['log']
+  /** Who takes payments. Absent: no credit is sold. */
+  payments?: PaymentProvider
   /** Where snapshots of the state are kept. Absent: every start replays the whole journal. */
   snapshots?: SnapshotShelf
   /** Paths of the files that belong into a backup beside the journal. */
@@ -52,7 +57,7 @@ export interface LedgerServiceComponents {
 }
 
 /** Options of {@link createLedgerService}. */
-export interface LedgerServiceOptions extends StateOptions {
+export interface LedgerServiceOptions extends StateOptions, PayoutOptions {
   /** See {@link SnapshotterOptions.everyEntries}. */
   snapshotEveryEntries?: number
   /** How long a hold lives unrenewed. Default 60,000 ms. */
@@ -73,6 +78,8 @@ export interface LedgerService
     FreeTierDesk,
     AuditDesk,
     HoldDesk,
+    PaymentDesk,
+    PayoutDesk,
     Revocations {
   /** People's accounts and log-ins; absent where the ledger was opened without their records. */
   readonly people: PeopleDesk | undefined
@@ -129,6 +136,8 @@ export async function createLedgerService(
     ...createFreeTierDesk(desk),
     ...createAuditDesk(desk),
     ...createHoldDesk(desk, leases),
+    ...createPaymentDesk(desk, components.payments),
+    ...createPayoutDesk(desk, options),
     ...revocations,
     ledgerId: () => state.ledgerId,
     head: () => store.head(),

@@ -13,6 +13,7 @@ import { pricesOf } from './core/rules/prices.ts'
 import { createState, type LedgerState, replay } from './core/state.ts'
 import { entriesOf, type Head } from './store/chunk.ts'
 import type { Store } from './store/store.ts'
+import { frozenByPayments, paymentProblems } from './verify-payments.ts'
 
 /** Options of {@link verifyBooks}. */
 export interface VerifyOptions {
@@ -222,12 +223,15 @@ function addTotals(state: LedgerState, report: BooksReport): void {
     report.customersHeld += paid.debitsPending + promo.debitsPending + free.debitsPending
     report.providersMaturing += maturing.creditsPosted - maturing.debitsPosted
   }
-  let held = 0n
+  report.problems.push(...paymentProblems(state))
+  let held = frozenByPayments(state)
   for (const holdId of state.openHolds) {
     for (const part of state.holds.get(holdId)?.parts ?? []) held += part.amount
   }
   if (held !== report.customersHeld) {
-    report.problems.push(`open holds come to ${held}, the accounts hold ${report.customersHeld}`)
+    report.problems.push(
+      `holds, refunds and disputes come to ${held}, the accounts hold ${report.customersHeld}`,
+    )
   }
   if (report.sumCaptured !== report.sumReceipts) {
     report.problems.push(

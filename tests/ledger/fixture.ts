@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { PriceList } from '@lexora/protocol'
 import { hashSecret } from '../../ledger/src/accounts/secret.ts'
 import { genesisChunk } from '../../ledger/src/genesis.ts'
+import type { PaymentProvider } from '../../ledger/src/payments/payment-provider.ts'
 import {
   createLedgerService,
   type LedgerService,
@@ -60,19 +61,24 @@ export interface FixtureOptions extends LedgerServiceOptions {
   store?: Store
   snapshots?: SnapshotShelf
   freeDiskBytes?: () => number
+  payments?: PaymentProvider
 }
 
 /** A ledger over a store (its own memory store by default) that has at least its genesis entry. */
 export async function openLedger(options: FixtureOptions = {}) {
   const { store = createMemoryStore(), snapshots, ...others } = options
-  const { freeDiskBytes = () => 1024 ** 4, ...rest } = others
+  const { freeDiskBytes = () => 1024 ** 4, payments, ...rest } = others
   const clock: TestClock = { nowMs: 1_800_000_000_000 }
   const random = countingRandom()
   if (store.head().nextSeq === 0) {
     await store.append(genesisChunk({ clock: () => clock.nowMs, random }))
   }
   const parts = { store, clock: () => clock.nowMs, random, freeDiskBytes, log: SILENT }
-  const components = snapshots === undefined ? parts : { ...parts, snapshots }
+  const components = {
+    ...parts,
+    ...(snapshots === undefined ? {} : { snapshots }),
+    ...(payments === undefined ? {} : { payments }),
+  }
   const service = await createLedgerService(components, rest)
   return { service, clock, store }
 }

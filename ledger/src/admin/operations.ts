@@ -8,10 +8,12 @@ import {
   keyLimits,
 } from './identity-operations.ts'
 import { amount, limit, modelPrices, type Operation, operation, text, timeMs } from './operation.ts'
+import { PAYMENT_OPERATIONS, type PaymentOperationName } from './payment-operations.ts'
 
 /** Names of everything that an operator can do. */
 export type OperationName =
   | IdentityOperationName
+  | PaymentOperationName
   | 'account.create'
   | 'account.list'
   | 'account.grant'
@@ -53,6 +55,7 @@ export const VERIFY_OPTIONS: VerifyOptions = {
 
 const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   ...IDENTITY_OPERATIONS,
+  ...PAYMENT_OPERATIONS,
   'account.create': operation(
     z.strictObject({ kind: z.enum(['developer', 'provider', 'operator']), label: text }),
     (service, input) => service.createAccount(input),

@@ -201,7 +201,12 @@ function assertTotals(name: string, totals: Totals): void {
     totals.debitsPending >= 0n && totals.creditsPending >= 0n,
     `${name} has no negative pending total`,
   )
-  assert(ACCOUNT_BOUNDS[kind] === 'free' || spendable(totals) >= 0n, `${name} is not below zero`)
+  const bound = ACCOUNT_BOUNDS[kind]
+  assert(bound !== 'covered' || spendable(totals) >= 0n, `${name} is not below zero`)
+  assert(
+    bound !== 'owing' || totals.creditsPosted <= totals.debitsPosted,
+    `${name} is not above zero`,
+  )
   if (name === SETTLE_ACCOUNT)
     assert(spendable(totals) === 0n, 'platform:settle is zero after a group')
 }

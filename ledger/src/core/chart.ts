@@ -8,30 +8,37 @@ export type BookAccountKind =
   | 'customer:paid'
   | 'customer:promo'
   | 'customer:free'
+  | 'customer:debt'
   | 'provider:maturing'
   | 'provider:payable'
   | 'platform:settle'
   | 'platform:fees'
   | 'platform:promo_cost'
+  | 'platform:reversals'
   | 'clearing:payments'
+  | 'clearing:payouts'
 
 /**
  * `covered`: owed to somebody, so `creditsPosted - debitsPosted - debitsPending` never goes below zero.
+ * `owing`: owed to us, so posted credits never exceed posted debits.
  * `free`: mirrors the outside world or counts income and cost, and may have either sign.
  */
-export type AccountBound = 'covered' | 'free'
+export type AccountBound = 'covered' | 'owing' | 'free'
 
 /** The bound of each kind of account. */
 export const ACCOUNT_BOUNDS: Readonly<Record<BookAccountKind, AccountBound>> = {
   'customer:paid': 'covered',
   'customer:promo': 'covered',
   'customer:free': 'covered',
+  'customer:debt': 'owing',
   'provider:maturing': 'covered',
   'provider:payable': 'covered',
   'platform:settle': 'covered',
   'platform:fees': 'free',
   'platform:promo_cost': 'free',
+  'platform:reversals': 'free',
   'clearing:payments': 'free',
+  'clearing:payouts': 'free',
 }
 
 /** Captured money passes through here on its way to provider and fees; zero after every command. */
@@ -42,6 +49,10 @@ export const FEES_ACCOUNT = 'platform:fees'
 export const PROMO_COST_ACCOUNT = 'platform:promo_cost'
 /** Money that payment companies owe us or that an operator has received. */
 export const CLEARING_ACCOUNT = 'clearing:payments'
+/** Earnings that were taken back before they were payable. */
+export const REVERSALS_ACCOUNT = 'platform:reversals'
+/** Money on its way to providers or paid to them. */
+export const PAYOUTS_ACCOUNT = 'clearing:payouts'
 
 /** A customer's bought credit. */
 export function paidAccount(accountId: string): string {
@@ -56,6 +67,11 @@ export function promoAccount(accountId: string): string {
 /** What is left of a customer's allowance of the day; spent first, and only on the free tier's models. */
 export function freeAccount(accountId: string): string {
   return `customer:${accountId}:free`
+}
+
+/** What a customer owes: refunds and lost disputes that the credit did not cover. */
+export function debtAccount(accountId: string): string {
+  return `customer:${accountId}:debt`
 }
 
 /** What a provider has earned and that may still be clawed back. */
@@ -89,6 +105,18 @@ export type MoveKind =
   | 'hold'
   | 'earning'
   | 'fee'
+  | 'topup'
+  | 'repayment'
+  | 'refund'
+  | 'refund_return'
+  | 'dispute'
+  | 'chargeback'
+  | 'chargeback_return'
+  | 'debt'
+  | 'maturation'
+  | 'earning_reversal'
+  | 'payout'
+  | 'payout_return'
 
 /** What one kind of move does. */
 export interface MoveRule {
@@ -115,6 +143,22 @@ export const MOVE_RULES: Readonly<Record<MoveKind, MoveRule>> = {
   },
   earning: { phase: 'single', debit: ['platform:settle'], credit: ['provider:maturing'] },
   fee: { phase: 'single', debit: ['platform:settle'], credit: ['platform:fees'] },
+  topup: { phase: 'single', debit: ['clearing:payments'], credit: ['customer:paid'] },
+  repayment: { phase: 'single', debit: ['clearing:payments'], credit: ['customer:debt'] },
+  refund: { phase: 'pending', debit: ['customer:paid'], credit: ['clearing:payments'] },
+  refund_return: { phase: 'single', debit: ['clearing:payments'], credit: ['customer:paid'] },
+  dispute: { phase: 'pending', debit: ['customer:paid'], credit: ['clearing:payments'] },
+  chargeback: { phase: 'single', debit: ['customer:paid'], credit: ['clearing:payments'] },
+  chargeback_return: { phase: 'single', debit: ['clearing:payments'], credit: ['customer:paid'] },
+  debt: { phase: 'single', debit: ['customer:debt'], credit: ['clearing:payments'] },
+  maturation: { phase: 'single', debit: ['provider:maturing'], credit: ['provider:payable'] },
+  earning_reversal: {
+    phase: 'single',
+    debit: ['provider:maturing'],
+    credit: ['platform:reversals'],
+  },
+  payout: { phase: 'pending', debit: ['provider:payable'], credit: ['clearing:payouts'] },
+  payout_return: { phase: 'single', debit: ['clearing:payouts'], credit: ['provider:payable'] },
 }
 
 /**

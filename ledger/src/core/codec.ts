@@ -20,6 +20,14 @@ const MONEY_FIELDS: ReadonlySet<string> = new Set([
   'monthNanoUsd',
   'dailyNanoUsd',
   'globalDailyNanoUsd',
+  'creditedNanoUsd',
+  'repaidNanoUsd',
+  'refundedNanoUsd',
+  'disputedNanoUsd',
+  'heldNanoUsd',
+  'takenNanoUsd',
+  'owedNanoUsd',
+  'thresholdNanoUsd',
 ])
 
 /**

@@ -1,6 +1,8 @@
 import type { NanoUsd, PriceList } from '@lexora/protocol'
 import type { FreeTierPolicy } from './allowance.ts'
 import type { Transfer } from './books.ts'
+import type { PaymentChange } from './payments.ts'
+import type { PayoutChange } from './payouts.ts'
 import type {
   Account,
   ApiKey,
@@ -24,6 +26,8 @@ export type Change =
   | { type: 'transfers'; transfers: Transfer[] }
   | IdentityChange
   | PriceChange
+  | PaymentChange
+  | PayoutChange
   | FreeTierChange
   | { type: 'hold'; hold: Hold }
   | { type: 'claim'; holdId: string; claim: Claim }

@@ -9,6 +9,8 @@ import {
 import { type Books, createBooks, enterTransfers } from './books.ts'
 import type { Change, Entry, FreeTierChange, IdentityChange, PriceChange } from './entry.ts'
 import { createIdentity, enterIdentity, type IdentityState } from './identity.ts'
+import { createPaymentBook, enterPayment, type PaymentBook } from './payments.ts'
+import { countEarned, createPayoutBook, enterPayout, type PayoutBook } from './payouts.ts'
 import type { Hold, KeyUsage, PriceDraft, Settlement } from './records.ts'
 import type { Decision, Refusal } from './refusal.ts'
 import { NO_SPENDING, type Spending, withHeld, withSpent } from './spending.ts'
@@ -45,6 +47,8 @@ export interface LedgerState extends IdentityState {
   /** By key, or by the first of keys that continue each other. */
   spending: Map<string, Spending>
   freeTier: FreeTierState
+  bought: PaymentBook
+  payouts: PayoutBook
   /** Ascending versions. */
   prices: PriceList[]
   /** Versions that were cancelled before their time came. */
@@ -70,6 +74,8 @@ export function createState(options: StateOptions = {}): LedgerState {
     keyUsage: new Table(),
     spending: new Table(),
     freeTier: createFreeTier(),
+    bought: createPaymentBook(),
+    payouts: createPayoutBook(),
     prices: [],
     pricesCancelled: new Set(),
     priceDrafts: [],
@@ -140,11 +146,35 @@ function enterRecord(state: LedgerState, change: Change, atMs: number): void {
     case 'holdClosed':
       return enterHold(state, change, atMs)
     default:
-      return enterOffer(state, change, atMs)
+      return enterTrade(state, change, atMs)
   }
 }
 
 type HoldChange = Extract<Change, { type: 'hold' | 'claim' | 'holdClosed' }>
+
+function enterTrade(
+  state: LedgerState,
+  change: Exclude<Change, HoldChange | { type: 'transfers' } | { type: 'genesis' }>,
+  atMs: number,
+): void {
+  switch (change.type) {
+    case 'topUp':
+    case 'payment':
+    case 'refund':
+    case 'dispute':
+    case 'paymentEvent':
+    case 'paymentEventDone':
+      return enterPayment(state.bought, change)
+    case 'earningsMatured':
+    case 'earningsReversed':
+    case 'payoutBatch':
+    case 'payout':
+      return enterPayout(state.payouts, change)
+    default:
+      return enterOffer(state, change, atMs)
+  }
+}
+
 function enterOffer(
   state: LedgerState,
   change: PriceChange | FreeTierChange | IdentityChange,
@@ -207,7 +237,11 @@ function enterHold(state: LedgerState, change: HoldChange, atMs: number): void {
   state.holds.set(hold.holdId, closed)
   state.openHolds.delete(hold.holdId)
   state.closedHolds.add(hold.holdId)
-  if (change.settlement !== undefined) countUsage(state, hold.keyId, change.settlement)
+  if (change.settlement !== undefined) {
+    countUsage(state, hold.keyId, change.settlement)
+    const { providerAccountId: accountId, providerShare: amount } = change.settlement
+    countEarned(state.payouts, { accountId, amount }, atMs)
+  }
   const { spendsAs, spending } = spendingOf(state, hold.keyId)
   const spent = { ceiling: hold.ceiling, cost: change.settlement?.cost ?? 0n }
   state.spending.set(spendsAs, withSpent(spending, spent, atMs))
