@@ -1,6 +1,7 @@
 /**
  * A Map that can be copied in slices while it goes on changing. Only for values that are replaced and never changed in
- * place; the first value that a key had since the copy began is kept until the copy has been read.
+ * place; the first value that a key had since the copy began is kept until the copy has been read. A copy does not keep
+ * the order: where that matters, use a Map, which is copied at once, and keep it short.
  */
 export class Table<K, V> extends Map<K, V> {
   // A declared field would not be there yet when a Map fills itself; tables begin empty.
