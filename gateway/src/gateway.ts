@@ -141,7 +141,6 @@ async function startNetworkParts(
     },
   )
   closers.push(() => host.stop())
-  await host.start()
 
   const prices = createPriceBook({ log })
   const revocations = createRevocations()
@@ -165,8 +164,10 @@ async function startNetworkParts(
     { ledger, log: log.child({ part: 'settlements' }) },
     { path: join(config.home, 'settlements') },
   )
+  // The outbox's lock keeps a second process with the same peer id out of the mesh.
   await settlements.start()
   closers.push(() => settlements.stop())
+  await host.start()
   const leases = createLeases({ ledger, log })
   leases.start()
   closers.push(() => leases.stop())

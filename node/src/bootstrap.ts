@@ -4,7 +4,6 @@ import type { Logger } from 'pino'
 import type { BootstrapConfig } from './config.ts'
 import { loadIdentity } from './identity.ts'
 import { createAnnouncements } from './mesh/announcements.ts'
-import { startHost } from './mesh/start-host.ts'
 import { SOFTWARE } from './software.ts'
 
 /** A running bootstrap peer. */
@@ -51,7 +50,7 @@ export async function startBootstrap(
     clock,
     ledger === undefined ? {} : { ledgerPeerId: ledger.peerId },
   )
-  await startHost(host, config.listen)
+  await host.start()
   for (const topic of topics) {
     const judge = topic === GATEWAY_TOPIC ? announcements.gateway : announcements.load
     // Listening is handing on: the messages themselves are of no use here.

@@ -33,7 +33,6 @@ import { createAnnouncements } from './mesh/announcements.ts'
 import { createGatewaySearch } from './mesh/gateway-search.ts'
 import { createGateways, type Gateways } from './mesh/gateways.ts'
 import { createLoadGossip, type LoadGossip } from './mesh/load-gossip.ts'
-import { startHost } from './mesh/start-host.ts'
 import { createClaims } from './outbox/claims.ts'
 import { claimAt } from './outbox/ledger-claim.ts'
 import { type Outbox, openOutbox } from './outbox/outbox.ts'
@@ -128,7 +127,7 @@ async function layGround(parts: NodeParts, config: NodeConfig, closers: Closers)
   closers.push(() => engines.stop())
   // The host first: it joins the mesh while the models load.
   closers.push(() => host.stop())
-  await startHost(host, config.listen)
+  await host.start()
   await engines.start()
   const slots = createSlots(engines.models())
   const heartbeats = createHeartbeats(

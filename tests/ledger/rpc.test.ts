@@ -13,6 +13,7 @@ import {
   enrolRequestCodec,
   keyInfoCodec,
   keyInfoRequestCodec,
+  type LexoraError,
   REVOCATION_NOTICE,
   type Receipt,
   renewHoldsRequestCodec,
@@ -25,10 +26,11 @@ import {
   voidRequestCodec,
 } from '@lexora/protocol'
 import type { MeshHost, RequestContext, ServeOptions, Session } from '@lexora/protocol/mesh'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { hashSecret } from '../../ledger/src/accounts/secret.ts'
 import { ledgerMethods } from '../../ledger/src/rpc/methods.ts'
 import { createLedgerServer } from '../../ledger/src/rpc/server.ts'
+import type { LedgerService } from '../../ledger/src/service.ts'
 import { codeOf, MODEL, openLedger, PRICES, requestId } from './fixture.ts'
 
 const ledger = createSigner(new Uint8Array(32).fill(1))
@@ -255,18 +257,11 @@ describe('claim over the RPC', () => {
 describe('a session with the ledger', () => {
   it('begins with the memberships that were revoked while their certificates live', async () => {
     const { service, clock } = await openNetwork()
-    let onSession: ServeOptions['onSession']
-    const host = {
-      serveSessions: (_protocol: string, options: ServeOptions) => {
-        onSession = options.onSession
-        return Promise.resolve()
-      },
-    } as unknown as MeshHost
-    const components = { service, signer: ledger, clock: () => clock.nowMs, host }
-    await createLedgerServer(components, { software: 'test' }).start()
+    const { onSession } = await serving(service, () => clock.nowMs)
     const told = (): number[] => {
       const serials: number[] = []
-      onSession?.({
+      onSession({
+        remotePeer: gateway.peerId,
         notify: (method: string, payload: Uint8Array) => {
           expect(method).toBe(REVOCATION_NOTICE)
           serials.push(...revocationNoticeCodec.decode(payload).serials)
@@ -281,4 +276,66 @@ describe('a session with the ledger', () => {
     clock.nowMs += 2 * CERTIFICATE_LIFETIME_MS
     expect(told()).toEqual([])
   })
+
+  it('hears of revoked keys as a gateway, of revoked members as a member, of nothing as a stranger', async () => {
+    const { service, clock, accountId } = await openNetwork()
+    const { onSession } = await serving(service, () => clock.nowMs)
+    const heard = (peer: Signer): { keys: number; serials: number } => {
+      const count = { keys: 0, serials: 0 }
+      onSession({
+        remotePeer: peer.peerId,
+        isOpen: true,
+        notify: (_method: string, payload: Uint8Array) => {
+          const { keyHashes, serials } = revocationNoticeCodec.decode(payload)
+          count.keys += keyHashes.length
+          count.serials += serials.length
+        },
+        onClose: () => () => {},
+      } as unknown as Session)
+      return count
+    }
+    const [byGateway, byProvider, byStranger] = [heard(gateway), heard(provider), heard(stranger)]
+    const [key] = service.listKeys(accountId)
+    await service.revokeKey(key?.keyId ?? '')
+    await service.revokeMember(otherGateway.peerId)
+    expect(byGateway).toEqual({ keys: 1, serials: 1 })
+    expect(byProvider).toEqual({ keys: 0, serials: 1 })
+    expect(byStranger).toEqual({ keys: 0, serials: 0 })
+  })
+
+  it('is closed where the peer does not become a member within 30 s', async () => {
+    vi.useFakeTimers()
+    try {
+      const { service, clock } = await openNetwork()
+      const { onSession } = await serving(service, () => clock.nowMs)
+      const closed: string[] = []
+      for (const peer of [gateway, stranger]) {
+        onSession({
+          remotePeer: peer.peerId,
+          isOpen: true,
+          notify: () => {},
+          onClose: () => () => {},
+          close: (reason: LexoraError) => closed.push(`${peer.peerId} ${reason.code}`),
+        } as unknown as Session)
+      }
+      await vi.advanceTimersByTimeAsync(30_000)
+      expect(closed).toEqual([`${stranger.peerId} not_a_member`])
+    } finally {
+      vi.useRealTimers()
+    }
+  })
 })
+
+/** A started server, and what it does with a new session. */
+async function serving(service: LedgerService, clockMs: () => number) {
+  let onSession: ServeOptions['onSession']
+  const host = {
+    serveSessions: (_protocol: string, options: ServeOptions) => {
+      onSession = options.onSession
+      return Promise.resolve()
+    },
+  } as unknown as MeshHost
+  const components = { service, signer: ledger, clock: clockMs, host }
+  await createLedgerServer(components, { software: 'test' }).start()
+  return { onSession: (session: Session) => onSession?.(session) }
+}

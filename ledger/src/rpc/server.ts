@@ -3,6 +3,8 @@ import {
   CLOCK_SKEW_MS,
   helloCodec,
   LEDGER_PROTOCOL,
+  LexoraError,
+  type MemberRole,
   PRICES_NOTICE,
   priceListCodec,
   REVOCATION_NOTICE,
@@ -15,6 +17,9 @@ import { type LedgerMethodsComponents, ledgerMethods } from './methods.ts'
  * Calls of one session at once: a gateway runs up to 4,096 requests, settles up to 64 and renews leases beside them.
  */
 const SESSION_LIMITS = { inboundRequestsMax: 8_192 }
+
+/** How long a peer may hold a session without being a member, ms: enrolling takes one call. */
+const STRANGER_MS = 30_000
 
 /** Serials in one notice: below the codec's limit. */
 const SERIALS_PER_NOTICE = 512
@@ -39,8 +44,28 @@ export function createLedgerServer(
   const sessions = new Set<Session>()
   const undo: (() => void)[] = []
 
-  function push(notice: string, payload: Uint8Array): void {
-    for (const session of sessions) session.notify(notice, payload)
+  /** Keys are the gateways' matter alone; serials concern every member; a stranger is told nothing. */
+  function push(notice: string, payload: (role: MemberRole) => Uint8Array | undefined): void {
+    for (const session of sessions) {
+      const role = roleOf(session.remotePeer)
+      const bytes = role === undefined ? undefined : payload(role)
+      if (bytes !== undefined) session.notify(notice, bytes)
+    }
+  }
+
+  function roleOf(peerId: string): MemberRole | undefined {
+    try {
+      return service.member(peerId).role
+    } catch {
+      return undefined
+    }
+  }
+
+  /** A peer gets some time to enrol; strangers that only sit there would fill the ledger's sessions. */
+  function closeStranger(session: Session): void {
+    if (session.isOpen && roleOf(session.remotePeer) === undefined) {
+      session.close(new LexoraError('not_a_member', 'this peer did not become a member in time'))
+    }
   }
 
   /** A peer that was away, or is new, learns whose certificates it must not believe although they are in force. */
@@ -57,10 +82,14 @@ export function createLedgerServer(
   return {
     async start() {
       undo.push(
-        service.onRevocation((notice) =>
-          push(REVOCATION_NOTICE, revocationNoticeCodec.encode(notice)),
+        service.onRevocation(({ keyHashes, serials }) =>
+          push(REVOCATION_NOTICE, (role) => {
+            const told = { keyHashes: role === 'gateway' ? keyHashes : [], serials }
+            const isEmpty = told.keyHashes.length + serials.length === 0
+            return isEmpty ? undefined : revocationNoticeCodec.encode(told)
+          }),
         ),
-        service.onPrices((list) => push(PRICES_NOTICE, priceListCodec.encode(list))),
+        service.onPrices((list) => push(PRICES_NOTICE, () => priceListCodec.encode(list))),
       )
       await host.serveSessions(LEDGER_PROTOCOL, {
         hello: () =>
@@ -70,7 +99,11 @@ export function createLedgerServer(
         onSession(session) {
           sessions.add(session)
           tellRevoked(session)
-          session.onClose(() => sessions.delete(session))
+          const timer = setTimeout(() => closeStranger(session), STRANGER_MS)
+          session.onClose(() => {
+            clearTimeout(timer)
+            sessions.delete(session)
+          })
         },
       })
     },

@@ -1,4 +1,5 @@
 import type { PeerId } from '@libp2p/interface'
+import { LexoraError } from '../errors.ts'
 import { parsePeerId } from './addresses.ts'
 import { createBootstrapSupervisor } from './bootstrap.ts'
 import { createGossip, type Gossip } from './gossip.ts'
@@ -26,6 +27,7 @@ export interface MeshHost {
   readonly peerId: string
   /** Where others can dial this peer, each with its id. Empty before `start` and for a peer that only dials. */
   addresses(): string[]
+  /** Throws `conflict` where an address is taken and `invalid_request` where it cannot be listened on. */
   start(): Promise<void>
   /** Closes sessions and connections; may be called twice. */
   stop(): Promise<void>
@@ -91,7 +93,11 @@ export async function createMeshHost(
     peerId: selfPeerId,
     addresses: () => node.getMultiaddrs().map(String),
     async start() {
-      await node.start()
+      try {
+        await node.start()
+      } catch (cause) {
+        refuseToListen(options.listen, cause)
+      }
       gossip.start()
       bootstrap.start()
     },
@@ -111,6 +117,17 @@ export async function createMeshHost(
     onPeerDisconnect: (listener) =>
       listenToPeers(node, { event: 'peer:disconnect', log }, listener),
   }
+}
+
+/** libp2p's own error is a page long; the operator needs the address and what to change. */
+function refuseToListen(listen: readonly string[], cause: unknown): never {
+  const where = listen.join(', ')
+  if (String(cause).includes('EADDRINUSE')) {
+    const message = `${where} is taken by another program: stop it or pass another --listen`
+    throw new LexoraError('conflict', message, { cause })
+  }
+  const message = `cannot listen on ${where}: pass another --listen`
+  throw new LexoraError('invalid_request', message, { cause })
 }
 
 function connectedPeers(node: MeshNode): string[] {
