@@ -11,6 +11,7 @@ import { addBackupCommands } from './cli/backup.ts'
 import { type CommandTools, type Flags, type Row, suspension } from './cli/command-tools.ts'
 import { addKeyCommands } from './cli/keys.ts'
 import { addOfferCommands } from './cli/offers.ts'
+import { addPayoutCommands } from './cli/payouts.ts'
 import { addPeopleCommands } from './cli/people.ts'
 import { type StartFlags, serve } from './cli/serve.ts'
 import { readActor, readHome } from './config.ts'
@@ -165,6 +166,7 @@ const tools: CommandTools = { ask, askList, reason }
 addKeyCommands(key, tools)
 addPeopleCommands(program, account, tools)
 addOfferCommands(program, prices, tools)
+addPayoutCommands(program, tools)
 
 enrol
   .command('create')

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { LexoraError } from '@lexora/protocol'
+import { checkRazorpaySettings, type RazorpaySettings } from './payments/razorpay-settings.ts'
 
 /** The ledger's folder: the `--home` flag, else LEXORA_LEDGER_HOME, else `~/.lexora/ledger`. Absolute. */
 export function readHome(flag: string | undefined): string {
@@ -29,6 +31,53 @@ export function readMailConfig(): MailConfig {
   }
 }
 
+/** A proxy that the payment company can reach stands before it. */
+const WEBHOOKS_DEFAULT = '127.0.0.1:4180'
+
+/** How the ledger sells credit. */
+export interface PaymentConfig {
+  razorpay: RazorpaySettings
+  /** Where webhooks arrive: LEXORA_LEDGER_WEBHOOKS, default `127.0.0.1:4180`. */
+  webhooks: { host: string; port: number }
+}
+
+/**
+ * Reads {@link PaymentConfig} from the environment: LEXORA_RAZORPAY_KEY_ID, _KEY_SECRET, _WEBHOOK_SECRET,
+ * _WEBHOOK_SECRET_PREVIOUS and _URL; a secret may be in the file that the same name with _FILE says. Undefined without
+ * a key: then no credit is sold. Throws `invalid_request` that names the setting.
+ */
+export function readPaymentConfig(): PaymentConfig | undefined {
+  const { env } = process
+  const keyId = env['LEXORA_RAZORPAY_KEY_ID'] ?? ''
+  if (keyId === '') return undefined
+  const previous = readSecret('LEXORA_RAZORPAY_WEBHOOK_SECRET_PREVIOUS')
+  const url = env['LEXORA_RAZORPAY_URL'] ?? ''
+  const razorpay = checkRazorpaySettings({
+    keyId,
+    keySecret: readSecret('LEXORA_RAZORPAY_KEY_SECRET'),
+    webhookSecret: readSecret('LEXORA_RAZORPAY_WEBHOOK_SECRET'),
+    ...(previous === '' ? {} : { webhookSecretPrevious: previous }),
+    ...(url === '' ? {} : { url }),
+  })
+  return {
+    razorpay,
+    webhooks: addressOf(
+      'LEXORA_LEDGER_WEBHOOKS',
+      env['LEXORA_LEDGER_WEBHOOKS'] ?? WEBHOOKS_DEFAULT,
+    ),
+  }
+}
+
+function readSecret(name: string): string {
+  const file = process.env[`${name}_FILE`]
+  if (file === undefined || file === '') return process.env[name] ?? ''
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (cause) {
+    throw new LexoraError('invalid_request', `the file of ${name}_FILE cannot be read`, { cause })
+  }
+}
+
 /** Who is at the command line, for the audit log: the name of the user at the operating system. */
 export function readActor(): string {
   try {
@@ -46,7 +95,11 @@ export function readActor(): string {
 export function readAdminAddress(): { host: string; port: number } | undefined {
   const text = process.env['LEXORA_LEDGER_ADMIN_HTTP']
   if (text === undefined || text === '') return undefined
+  return addressOf('LEXORA_LEDGER_ADMIN_HTTP', text)
+}
+
+function addressOf(name: string, text: string): { host: string; port: number } {
   const [, host = '', port = ''] = /^(.+):(\d{1,5})$/.exec(text) ?? []
   if (host !== '') return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
-  throw new LexoraError('invalid_request', 'LEXORA_LEDGER_ADMIN_HTTP is not like 127.0.0.1:4103')
+  throw new LexoraError('invalid_request', `${name} is not like 127.0.0.1:4103`)
 }

@@ -3,9 +3,15 @@ import type { Logger } from 'pino'
 import { connectAdmin } from './admin/admin-client.ts'
 import { createAdminServer } from './admin/admin-server.ts'
 import { type OperatorNote, plain, runOperation, VERIFY_OPTIONS } from './admin/operations.ts'
-import { readAdminAddress, readMailConfig } from './config.ts'
+import {
+  type PaymentConfig,
+  readAdminAddress,
+  readMailConfig,
+  readPaymentConfig,
+} from './config.ts'
 import { initHome, keptFiles, type LedgerHome, openHome, restoreHome } from './home.ts'
 import { createAdminEdge } from './http/admin/admin-edge.ts'
+import { openPayments, openWebhooks } from './open-payments.ts'
 import { openPeople } from './open-people.ts'
 import { createRandom } from './random.ts'
 import { createLedgerService, type LedgerService } from './service.ts'
@@ -17,6 +23,8 @@ import { verifyBooks } from './verify.ts'
 
 /** How often leases and prices are looked at: a lease of 60 s needs no better. */
 const TICK_MS = 1_000
+/** How often the payment company is asked about what is open, and earnings mature: webhooks are faster. */
+const PAYMENT_TICKS = 60
 
 /** What a ledger process is made of. */
 export interface LedgerComponents {
@@ -65,13 +73,15 @@ export async function startLedger(
   const { listen, announce } = options
   const adminAddress = readAdminAddress()
   const store = await openHome(home, { check: 'ends' })
-  const service = await openService(home, store, { log, ...options })
+  const payments = readPaymentConfig()
+  const service = await openService(home, store, { log, payments, ...options })
   const scrub = startScrub(store, { onDamage: options.onFatal })
   const { createMeshEdge } = await import('./rpc/mesh-edge.ts')
   const mesh = createMeshEdge({ service, log, clock }, { keyFile: home.key, listen, announce })
   // Everything that talks to the outside, in the order of starting.
   const edges: Edge[] = [createAdminServer({ service, log }, { path: home.adminSocket }), mesh]
   if (adminAddress !== undefined) edges.push(createAdminEdge({ service, log }, adminAddress))
+  edges.push(...(await openWebhooks(payments, { service, log })))
   const timer = startTimer(service, log)
   const started: Edge[] = []
   let stopping: Promise<void> | undefined
@@ -128,7 +138,11 @@ export async function operate(
   const running = await connectAdmin(home.adminSocket)
   if (running !== undefined) return running.ask(operation, input, note)
   const onFatal = (error: unknown): void => log.error({ err: error }, 'the journal failed')
-  const service = await openService(home, await openHome(home, { check: 'ends' }), { log, onFatal })
+  const service = await openService(home, await openHome(home, { check: 'ends' }), {
+    log,
+    onFatal,
+    payments: readPaymentConfig(),
+  })
   try {
     return await runOperation(service, operation, input, note)
   } finally {
@@ -168,7 +182,13 @@ async function openService(
     log,
     onFatal,
     leaseMs,
-  }: { log: Logger; onFatal: (error: unknown) => void; leaseMs?: number | undefined },
+    payments,
+  }: {
+    log: Logger
+    onFatal: (error: unknown) => void
+    leaseMs?: number | undefined
+    payments: PaymentConfig | undefined
+  },
 ): Promise<LedgerService> {
   const freeDiskBytes = (): number => {
     const { bavail, bsize } = statfsSync(home.directory)
@@ -181,8 +201,9 @@ async function openService(
     const people = await openPeople(home, readMailConfig(), random)
     const clocks = { clock, steadyClock: () => performance.now() }
     const parts = { store, ...clocks, random, freeDiskBytes, log, people, ...files }
+    const company = await openPayments(payments)
     const options = leaseMs === undefined ? { onFatal } : { onFatal, leaseMs }
-    return await createLedgerService(parts, options)
+    return await createLedgerService({ ...parts, ...company }, options)
   } catch (error) {
     await store.close()
     throw error
@@ -190,9 +211,17 @@ async function openService(
 }
 
 function startTimer(service: LedgerService, log: Logger): NodeJS.Timeout {
+  let ticks = 0
   return setInterval(() => {
+    if (ticks % PAYMENT_TICKS === 0) keepPayments(service, log)
+    ticks += 1
     service.announcePrices()
     // Failures of single holds are handled inside; what is left is a ledger that has stopped.
     service.expireDue().catch((error: unknown) => log.error({ err: error }, 'leases not closed'))
   }, TICK_MS)
+}
+
+function keepPayments(service: LedgerService, log: Logger): void {
+  const done = Promise.all([service.reconcilePayments(), service.matureDue()])
+  done.catch((error: unknown) => log.error({ err: error }, 'payments were not looked into'))
 }

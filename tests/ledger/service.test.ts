@@ -288,7 +288,7 @@ describe('the service', () => {
     expect(again.service.head()).toEqual(head)
     expect(again.service.keyInfo(keyHash)).toEqual(service.keyInfo(keyHash))
     expect(again.service.balance(accountId)).toEqual(service.balance(accountId))
-    expect(again.service.providerEarnings(earnerId)).toEqual({
+    expect(again.service.providerEarnings(earnerId)).toMatchObject({
       maturingNanoUsd: 0n,
       payableNanoUsd: 0n,
     })

@@ -1,12 +1,6 @@
 import { LexoraError, type NanoUsd } from '@lexora/protocol'
 import { totalsOf } from '../core/books.ts'
-import {
-  freeAccount,
-  maturingAccount,
-  paidAccount,
-  payableAccount,
-  promoAccount,
-} from '../core/chart.ts'
+import { freeAccount, paidAccount, promoAccount } from '../core/chart.ts'
 import type { Account, AccountKind, TermsVersion } from '../core/records.ts'
 import {
   closeAccount,
@@ -16,6 +10,7 @@ import {
   publishTerms,
   setAccountState,
 } from '../core/rules/accounts.ts'
+import { type Earnings, earningsOf } from '../core/rules/earnings.ts'
 import { keysOf } from '../core/rules/keys.ts'
 import type { LedgerState } from '../core/state.ts'
 import { checkCount, checkText, type Desk, newId } from '../desk.ts'
@@ -29,12 +24,6 @@ export interface Balance {
   paidNanoUsd: NanoUsd
   heldNanoUsd: NanoUsd
   availableNanoUsd: NanoUsd
-}
-
-/** What a provider has earned. */
-export interface Earnings {
-  maturingNanoUsd: NanoUsd
-  payableNanoUsd: NanoUsd
 }
 
 /** A credit and the id that makes a repeat of it harmless. */
@@ -132,12 +121,7 @@ export function createAccountDesk(desk: Desk, announce: RevocationListener): Acc
     },
     providerEarnings(accountId) {
       requireAccount(state, accountId)
-      const maturing = totalsOf(state.books, maturingAccount(accountId))
-      const payable = totalsOf(state.books, payableAccount(accountId))
-      return {
-        maturingNanoUsd: maturing.creditsPosted - maturing.debitsPosted,
-        payableNanoUsd: payable.creditsPosted - payable.debitsPosted,
-      }
+      return earningsOf(state, accountId)
     },
   }
 }
