@@ -1,30 +1,35 @@
 import { randomBytes } from 'node:crypto'
 import {
   type ChatRequest,
-  type ErrorCode,
-  errorCodeOf,
   type FinishReason,
   LexoraError,
   MAX_TOKENS_MAX,
-  type ModelOffer,
   promptTokensBound,
   REQUEST_ID_BYTES,
   type Usage,
 } from '@lexora/protocol'
 import type { Logger } from 'pino'
 import type { Leases } from '../billing/leases.ts'
+import type { Candidate } from '../routing/candidate.ts'
 import type { Directory, Provider } from '../routing/directory.ts'
 import type { Observed } from '../routing/observed.ts'
 import { choose } from '../routing/router.ts'
 import { type AttemptResult, attempt } from './attempt.ts'
-import { type Blame, blameOf } from './blame.ts'
+import { blameOf } from './blame.ts'
 import { type Delivery, type DeliveryComponents, releaseHold, settleDelivery } from './delivery.ts'
 import { explain } from './explain.ts'
+import { blameFor, brokenOff, undelivered, withoutExcuse } from './outcome.ts'
 import { attemptRequest, type PreparedRequest, prepareRequest } from './request.ts'
 import { createRunningKeys } from './running-keys.ts'
 
 /** Most providers asked for one request: the third failure in a row is rarely bad luck. */
 const ATTEMPTS_MAX = 3
+
+/**
+ * Share of requests that go to a provider that was never asked, where there is a free one. Its claimed speed is clamped,
+ * so beside a fast one that is known it would otherwise wait for work until all of those are full.
+ */
+const EXPLORE_SHARE = 0.05
 
 /** Output tokens that the router reckons with where the client allows more: a usual answer. */
 const OUTPUT_TOKENS_TYPICAL = 256
@@ -211,10 +216,18 @@ class RequestDispatcher implements Dispatcher {
       outputTokens: Math.min(request.maxTokens, OUTPUT_TOKENS_TYPICAL),
       nowMs: clock(),
     }
-    return choose(directory.lanes(request.model), features, {
-      random,
-      isUsable: ({ peerId }) => !asked.has(peerId) && directory.get(peerId) !== undefined,
-    })?.peerId
+    const lanes = directory.lanes(request.model)
+    const isUsable = ({ peerId }: Candidate): boolean =>
+      !asked.has(peerId) && directory.get(peerId) !== undefined
+    const explores = random() >= 1 - EXPLORE_SHARE
+    const isNewcomer = (candidate: Candidate): boolean =>
+      candidate.inFlight === 0 &&
+      directory.observation(candidate.peerId, request.model)?.isUntried === true &&
+      isUsable(candidate)
+    const newcomer = explores
+      ? choose(lanes, features, { random, isUsable: isNewcomer })
+      : undefined
+    return (newcomer ?? choose(lanes, features, { random, isUsable }))?.peerId
   }
 
   /** One attempt: what it delivered, or the error after which another provider may be asked. */
@@ -255,40 +268,6 @@ class RequestDispatcher implements Dispatcher {
   }
 }
 
-/**
- * A provider that says that the prompt is too long is believed only where that can be: its word ends the request, and
- * it would turn every client away. The prompt has at most as many tokens as the hold is for.
- */
-function withoutExcuse(
-  result: AttemptResult,
-  { promptTokensMax }: PreparedRequest,
-  { contextTokens }: ModelOffer,
-): AttemptResult {
-  const isExcuse =
-    result.error?.code === 'context_length_exceeded' && promptTokensMax < contextTokens
-  if (!isExcuse) return result
-  const error = new LexoraError('provider_fault', 'the provider refused a prompt that fits')
-  return { ...result, error }
-}
-
-/**
- * Why an attempt gave the client nothing, if so: then another provider may be asked. An answer that the client gets
- * whole is delivered at its end and not before, so a part of one is lost like a refusal, and nobody pays for it.
- */
-function undelivered(
-  { terminal, error, usage }: AttemptResult,
-  { stream }: Pick<Running, 'stream'>,
-): LexoraError | undefined {
-  if (terminal !== undefined && terminal.finishReason !== 'failed') return undefined
-  if (usage.completionTokens > 0) return stream ? undefined : brokenOff(error)
-  return error ?? new LexoraError('internal', 'an attempt ended without a reason')
-}
-
-/** Whose doing a failed attempt was. A refusal after the first token is none: then the provider broke its word. */
-function blameFor({ error, usage }: AttemptResult): Blame {
-  return error === undefined || usage.completionTokens > 0 ? 'provider' : blameOf(error.code)
-}
-
 /** Runs an attempt and passes its tokens on; the client's leaving cancels it. */
 async function receive(
   provider: Provider,
@@ -326,19 +305,6 @@ function finish(
     )
   }
   emit({ kind: 'finished', reason: terminal.finishReason, usage })
-}
-
-/** Ways in which a provider is gone; every other end without a believed terminal frame is its fault. */
-const LOST: ReadonlySet<ErrorCode> = new Set(['session_closed', 'timeout', 'cancelled'])
-
-function brokenOff(cause: LexoraError | undefined): LexoraError {
-  return LOST.has(errorCodeOf(cause))
-    ? new LexoraError('provider_lost', 'the provider was lost in the middle of the answer', {
-        cause,
-      })
-    : new LexoraError('provider_fault', 'the provider broke off in the middle of the answer', {
-        cause,
-      })
 }
 
 function keyRevoked(): LexoraError {

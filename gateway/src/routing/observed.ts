@@ -37,6 +37,8 @@ export interface Observed {
   refused(nowMs: number): void
   prefillTokensPerSecond(claimed: number): number
   decodeTokensPerSecond(claimed: number): number
+  /** Whether nothing was asked of it yet: its speed is only its own word. */
+  readonly isUntried: boolean
   /** Unix ms; 0 where it does not rest. */
   readonly restUntilMs: number
   /** Unix ms; 0 where it did not refuse since its last answer. */
@@ -49,6 +51,7 @@ export function observed(): Observed {
 }
 
 class Observation implements Observed {
+  isUntried = true
   restUntilMs = 0
   fullUntilMs = 0
   #prefill: number | undefined
@@ -58,6 +61,7 @@ class Observation implements Observed {
 
   answered(sample: Parameters<Observed['answered']>[0]): void {
     const { promptTokens, outputTokens, firstTokenMs, totalMs } = sample
+    this.isUntried = false
     this.#failures = 0
     this.#refusals = 0
     this.restUntilMs = 0
@@ -70,11 +74,13 @@ class Observation implements Observed {
   }
 
   failed(nowMs: number): void {
+    this.isUntried = false
     this.restUntilMs = nowMs + doubled(REST_MIN_MS, REST_MAX_MS, this.#failures)
     this.#failures++
   }
 
   refused(nowMs: number): void {
+    this.isUntried = false
     this.fullUntilMs = nowMs + doubled(FULL_MIN_MS, FULL_MAX_MS, this.#refusals)
     this.#refusals++
   }

@@ -298,6 +298,18 @@ describe('who is asked next', () => {
     expect(first.turns.length).toBe(2)
   })
 
+  it('tries one that was never asked now and then, although a faster one is known', async () => {
+    let draw = 0
+    const { provider, run } = await setting(() => draw)
+    const [known, newcomer] = [await provider(says('a', 'b')), await provider(says('a', 'b'))]
+    await run().ended
+    await run().ended
+    expect([known.turns.length, newcomer.turns.length]).toEqual([2, 0])
+    draw = 0.99
+    await run().ended
+    expect([known.turns.length, newcomer.turns.length]).toEqual([2, 1])
+  })
+
   it('learns speeds from what arrived here', async () => {
     const { provider, run, directory } = await setting()
     await provider(says('a', 'b', 'c'))

@@ -254,7 +254,7 @@ export function chat(changes: Partial<ChatRequest> = {}): ChatRequest {
   }
 }
 
-export async function setting(): Promise<Setting> {
+export async function setting(random: () => number = () => 0): Promise<Setting> {
   const gateway = newSigner()
   const clock = testClock()
   const logged = testLog()
@@ -273,7 +273,7 @@ export async function setting(): Promise<Setting> {
     directory,
     leases,
     log,
-    random: () => 0,
+    random,
   })
   const providers: ScriptedProvider[] = []
   onTestFinished(async () => {
