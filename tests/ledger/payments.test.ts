@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { availableIn, checkBooks } from '../../ledger/src/core/books.ts'
+import { freezeState, restorePiece } from '../../ledger/src/core/image.ts'
 import { openAccount } from '../../ledger/src/core/rules/accounts.ts'
 import { mergePayment, openTopUp, type PaymentNews } from '../../ledger/src/core/rules/topups.ts'
-import { apply, createState } from '../../ledger/src/core/state.ts'
+import { apply, createState, replay } from '../../ledger/src/core/state.ts'
 import { checkRazorpaySettings } from '../../ledger/src/payments/razorpay-settings.ts'
+import { entriesOf } from '../../ledger/src/store/chunk.ts'
 import { codeOf } from './fixture.ts'
 import { openBank, permutations, SECRETS, TEN, TEN_CENTS } from './payment-fixture.ts'
 
@@ -58,6 +60,33 @@ describe('a top-up', () => {
     await service.paymentsSettled()
     expect(bank.balance().paidNanoUsd).toBe(TEN)
     expect(await bank.problems()).toEqual([])
+  })
+
+  it('is the same after a restart, also from a snapshot', async () => {
+    const { double, service, accountId, store } = bank
+    const { orderId } = await bank.topUp('kept')
+    const { id: paymentId } = double.shop.pay(orderId)
+    await service.reconcilePayments()
+    const refund = { accountId, paymentId, speed: 'normal' as const, reason: 'unused', id: 'r' }
+    await service.requestRefund({ ...refund, amountCents: 100 })
+    double.shop.openDispute(paymentId, 200)
+    for (const event of double.events) await double.deliver(event, bank.webhookUrl)
+    await service.paymentsSettled()
+    const replayed = createState()
+    for await (const chunk of store.readFrom(0)) {
+      for (const entry of entriesOf(chunk)) replay(replayed, entry)
+    }
+    const restored = createState()
+    const frozen = freezeState(replayed)
+    for (const piece of frozen.pieces(2)) restorePiece(restored, piece)
+    frozen.thaw()
+    for (const state of [replayed, restored]) {
+      expect(availableIn(state.books, `customer:${accountId}:paid`)).toBe(7_000_000_000n)
+      expect([...state.bought.refunds.values()]).toEqual(service.listRefunds())
+      expect([...state.bought.disputes.values()]).toEqual(service.listDisputes())
+      expect(state.bought.openRefunds.size).toBe(1)
+      expect(state.bought.openEvents.size).toBe(0)
+    }
   })
 
   it('is found by the reconciler when every event is lost', async () => {

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
 /** Lower-case hex of HMAC-SHA-256: how Razorpay signs. */
-export function signatureOf(secret: string, content: string | Uint8Array): string {
+function signatureOf(secret: string, content: string | Uint8Array): string {
   return createHmac('sha256', secret).update(content).digest('hex')
 }
 

@@ -8,7 +8,7 @@ import type { LedgerState } from '../state.ts'
 export const DEBT_REASON = 'a payment was taken back after it had been spent'
 
 /** What a customer owes. */
-export function debtOf(state: LedgerState, accountId: string): NanoUsd {
+function debtOf(state: LedgerState, accountId: string): NanoUsd {
   const { debitsPosted, creditsPosted } = totalsOf(state.books, debtAccount(accountId))
   return debitsPosted - creditsPosted
 }

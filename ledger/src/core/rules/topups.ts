@@ -15,9 +15,9 @@ import { isActive, noAccount, refuseInactive } from './accounts.ts'
 import { bringIn, DEBT_REASON } from './debt.ts'
 
 /** Least that can be bought: below it the payment company's fee eats too much. */
-export const TOP_UP_MIN: NanoUsd = 5n * NANO_USD_PER_USD
+const TOP_UP_MIN: NanoUsd = 5n * NANO_USD_PER_USD
 /** Most that can be bought at once: what one chargeback may cost us. */
-export const TOP_UP_MAX: NanoUsd = 25_000n * NANO_USD_PER_USD
+const TOP_UP_MAX: NanoUsd = 25_000n * NANO_USD_PER_USD
 /** Most top-ups of one account that wait for their payment. */
 const OPEN_PER_ACCOUNT_MAX = 20
 /** Payments may be authorised three days late; a day more for the news of it to arrive. */
