@@ -85,7 +85,10 @@ export async function startRealMesh(options: Omit<MeshOptions, 'home'> = {}): Pr
     return { accountId, keyId: key.keyId, apiKey: text }
   }
 
+  /** What the journal says. A command is answered once all before it are on the disk, so what was seen is in it. */
   async function journal(): Promise<LedgerState> {
+    const client = await connectAdmin(join(home, 'ledger', 'admin.sock'))
+    await client?.ask('account.create', { kind: 'operator', label: 'marker' })
     const copy = await mkdtemp(join(tmpdir(), 'lexora-journal-'))
     try {
       await cp(join(home, 'ledger', 'journal'), copy, { recursive: true })

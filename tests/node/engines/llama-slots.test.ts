@@ -1,5 +1,12 @@
 import { fileURLToPath } from 'node:url'
-import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp'
+import {
+  getLlama,
+  type Llama,
+  type LlamaContext,
+  LlamaLogLevel,
+  type LlamaModel,
+  type Token,
+} from 'node-llama-cpp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { llamaSlots, type Slot, type Slots } from '../../../node/src/engines/llama-slots.ts'
 
@@ -10,18 +17,25 @@ const modelPath = fileURLToPath(
 describe('llamaSlots()', () => {
   let llama: Llama
   let model: LlamaModel
+  const contexts: LlamaContext[] = []
 
   beforeAll(async () => {
     llama = await getLlama({ build: 'never', gpu: false, logLevel: LlamaLogLevel.disabled })
     model = await llama.loadModel({ modelPath })
   })
 
-  afterAll(async () => await llama.dispose())
+  // From the inside out, as the engine does it: a llama that is disposed of over its open contexts may wait for ever.
+  afterAll(async () => {
+    for (const context of contexts) await context.dispose()
+    await model.dispose()
+    await llama.dispose()
+  })
 
   const tokens = (text: string): Token[] => model.tokenize(text)
 
   async function slots(count: number): Promise<Slots> {
     const context = await model.createContext({ sequences: count, contextSize: 256, threads: 1 })
+    contexts.push(context)
     return llamaSlots(context, count)
   }
 
