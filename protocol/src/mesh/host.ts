@@ -46,8 +46,6 @@ export interface MeshHost {
   readonly publish: Gossip['publish']
   /** See {@link Gossip.subscribe}. */
   readonly subscribe: Gossip['subscribe']
-  /** Calls the listener with the id of each peer that connects. Returns an unsubscribe. */
-  onPeerConnect(listener: (peerId: string) => void): () => void
   /** Calls the listener with the id of each peer whose last connection ended. Returns an unsubscribe. */
   onPeerDisconnect(listener: (peerId: string) => void): () => void
 }
@@ -113,7 +111,6 @@ export async function createMeshHost(
     keepProvided: rendezvous.keepProvided,
     publish: gossip.publish,
     subscribe: gossip.subscribe,
-    onPeerConnect: (listener) => listenToPeers(node, { event: 'peer:connect', log }, listener),
     onPeerDisconnect: (listener) =>
       listenToPeers(node, { event: 'peer:disconnect', log }, listener),
   }
@@ -136,7 +133,7 @@ function connectedPeers(node: MeshNode): string[] {
 
 function listenToPeers(
   node: MeshNode,
-  source: { event: 'peer:connect' | 'peer:disconnect' | 'peer:identify'; log: MeshLog },
+  source: { event: 'peer:disconnect' | 'peer:identify'; log: MeshLog },
   listener: (peerId: string) => void,
 ): () => void {
   const { event, log } = source
