@@ -166,6 +166,7 @@ async function startNetworkParts(
   )
   // The outbox's lock keeps a second process with the same peer id out of the mesh.
   await settlements.start()
+  client.onCertificate(() => settlements.wake())
   closers.push(() => settlements.stop())
   await host.start()
   const leases = createLeases({ ledger, log })

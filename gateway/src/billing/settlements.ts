@@ -34,6 +34,8 @@ export interface Settlements {
   /** Keeps a countersigned receipt on disk, then settles it in the background. Throws `storage_full` at the bound. */
   put(holdId: string, receipt: Uint8Array): Promise<void>
   readonly pendingCount: number
+  /** The ledger is back: what waits is tried at once, before the leases of its holds run out. */
+  wake(): void
   /** Resolves once nothing is pending; for tests and draining. */
   idle(): Promise<void>
 }
@@ -106,6 +108,14 @@ class SettlementOutbox implements Settlements {
       throw new LexoraError('storage_full', 'a receipt could not be kept on disk', { cause })
     }
     this.#waiting.set(holdId, receipt)
+    this.#pump()
+  }
+
+  wake(): void {
+    if (this.#timer === undefined || this.#stopped) return
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#retry.reset()
     this.#pump()
   }
 

@@ -17,6 +17,11 @@ import type { Session } from './session.ts'
 const CALL_TIMEOUT_MS = 5_000
 /** How long a connection attempt may take, in ms. */
 const CONNECT_TIMEOUT_MS = 10_000
+/**
+ * Bounds of the wait before another attempt, ms. A ledger is back within seconds of a crash, and the leases of running
+ * requests end while nobody reaches it; a refused dial costs little.
+ */
+const RETRY_MS = { minMs: 250, maxMs: 2_000 }
 /** How often the certificate's age is looked at, in ms. */
 const CERTIFICATE_CHECK_MS = 30_000
 
@@ -87,7 +92,7 @@ class StandingLedgerClient implements LedgerClient {
   readonly #options: LedgerClientOptions
   readonly #certificateListeners: ((certificate: Uint8Array) => void)[] = []
   readonly #refusalListeners: ((error: LexoraError) => void)[] = []
-  readonly #retry: Backoff = backoff({ minMs: 250, maxMs: 10_000 })
+  readonly #retry: Backoff = backoff(RETRY_MS)
   readonly #stopping = new AbortController()
   #session: Session | undefined
   #certificate: { bytes: Uint8Array; notAfterMs: number } | undefined

@@ -167,6 +167,20 @@ describe('settlements', () => {
     expect(ledger.settled.size).toBe(3)
   })
 
+  it('are tried at once when the ledger is back, whatever was left of the wait', async () => {
+    stopTimers()
+    const settlements = await start()
+    const away = new LexoraError('ledger_unavailable', 'away')
+    const settle = vi.spyOn(ledger, 'settle').mockRejectedValue(away)
+    await put(settlements, 'a')
+    await until(() => vi.getTimerCount() === 1)
+    settle.mockRestore()
+    settlements.wake()
+    await settlements.idle()
+    expect([...ledger.settled.keys()]).toEqual(['a'])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('run no more than 64 at once, and all of them in the end', async () => {
     let open = (): void => {}
     ledger.gate = new Promise((resolve) => {
