@@ -19,7 +19,7 @@ import {
 const DOLLAR = 1_000_000_000n
 const TOKEN_MS = 40
 /** Long enough for every answer of these tests, short enough to wait for. */
-const LEASE_MS = 6_000
+const LEASE_MS = 9_000
 /** Requests that show which provider is preferred. */
 const PROBES = 3
 /** With a lease, restarts and a second core that others use. */
