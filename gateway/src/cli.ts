@@ -7,8 +7,7 @@ import { Command, CommanderError } from 'commander'
 import { pino } from 'pino'
 import { type GatewayFlags, readConfig } from './config.ts'
 import { type Gateway, startGateway } from './gateway.ts'
-
-const VERSION = '0.1.0'
+import { VERSION } from './software.ts'
 
 /** Exit codes that scripts and service managers rely on. */
 const EXIT = {

@@ -30,9 +30,7 @@ import { createDiscovery } from './mesh/discovery.ts'
 import { createProviders } from './mesh/providers.ts'
 import { createRevocations, type Revocations } from './mesh/revocations.ts'
 import { createDirectory, type Directory } from './routing/directory.ts'
-
-/** What this build calls itself to peers. */
-const SOFTWARE = 'lexora-gateway/0.1.0'
+import { SOFTWARE } from './software.ts'
 
 /** A running gateway. */
 export interface Gateway {
